@@ -1,0 +1,72 @@
+/* model.h: a net as a list of layers, and what follows from it: shapes, parameter tensors, filters.
+ *
+ * A model is data. It comes from a YAML file by way of experiments/plan/model_file.c; core knows only this struct. rp_net_create (net.h) checks it. */
+#ifndef RP_NN_MODEL_H
+#define RP_NN_MODEL_H
+
+#include "core/base/status.h"
+
+#include <stdint.h>
+
+/* X(code, name in model files, one line of help): all layers there are. */
+#define RP_LAYER_LIST(X)                                                                                                                   \
+  X(RP_CONV, "conv", "convolution, its bias and, where asked for, a ReLU: K filters of C×R×S weights")                                     \
+  X(RP_MAX_POOL, "max_pool", "maximum over windows; padding never wins")                                                                   \
+  X(RP_FC, "fc", "fully connected layer over all features of its input, flattened as C×H×W")
+
+typedef enum {
+#define RP_LAYER_ENUM(code, name, help) code,
+  RP_LAYER_LIST(RP_LAYER_ENUM)
+#undef RP_LAYER_ENUM
+      RP_N_LAYER_KINDS
+} rp_layer_kind;
+
+/* X(code, name, one line of help): initialisations of a layer's weights. Biases start at 0. fan_in = C·R·S, fan_out = K·R·S (fc: R = S = 1). */
+#define RP_INIT_LIST(X)                                                                                                                    \
+  X(RP_INIT_TRUNCATED_NORMAL, "truncated-normal", "normal of deviation sigma, redrawn beyond two deviations")                              \
+  X(RP_INIT_HE, "he", "normal of deviation sqrt(2 / fan_in)")                                                                              \
+  X(RP_INIT_GLOROT, "glorot", "uniform in ± sqrt(6 / (fan_in + fan_out))")                                                                 \
+  X(RP_INIT_ORTHOGONAL, "orthogonal", "rows (or columns, where there are more rows) of a random orthogonal matrix, times gain")
+
+typedef enum {
+#define RP_INIT_ENUM(code, name, help) code,
+  RP_INIT_LIST(RP_INIT_ENUM)
+#undef RP_INIT_ENUM
+      RP_N_INITS
+} rp_init_kind;
+
+typedef struct {
+  rp_init_kind kind;
+  double sigma; /* truncated-normal: its deviation before truncation, 0.04 */
+  double gain;  /* orthogonal: 1 */
+} rp_init;
+
+enum { RP_NAME_SIZE = 48, RP_MAX_INPUTS = 8, RP_IMAGE = -1 };
+
+typedef struct {
+  rp_layer_kind kind;
+  char name[RP_NAME_SIZE];   /* unique: conv1, pool1, fc1, or as the file says */
+  int n_inputs;              /* 1 for all kinds of today */
+  int inputs[RP_MAX_INPUTS]; /* earlier layers, by index; RP_IMAGE is the image */
+  int outputs;               /* conv: filters K; fc: features */
+  int kernel;                /* conv, pools: R = S */
+  int stride;                /* conv, pools */
+  int same;                  /* padding: 1 = SAME: ceil(H / stride) rows out, the odd pixel of padding after; 0 = `pad` on all sides */
+  int pad;
+  int has_bias;              /* conv, fc */
+  int has_relu;              /* conv: a fused ReLU, at the filter's gate (rule 8) */
+  rp_init init;              /* conv, fc */
+} rp_layer_spec;
+
+typedef struct {
+  int channels, height, width; /* of the image */
+  int n_classes;               /* the last layer is an fc of that many outputs */
+  int n_layers;
+  rp_layer_spec *layers; /* owned */
+} rp_model;
+
+void rp_model_free(rp_model *model);
+
+const char *rp_layer_kind_name(rp_layer_kind kind);
+
+#endif
