@@ -1,0 +1,50 @@
+/* plugin.h: ranking criteria as shared objects: found, checked in a child process, loaded, described (DESIGN 10). */
+#ifndef RP_RANKING_PLUGIN_H
+#define RP_RANKING_PLUGIN_H
+
+#include "core/base/digest.h"
+#include "core/base/status.h"
+#include "rankers/ranker.h"
+
+/* A loaded plugin. Never dlclosed: it stays for the life of the process. */
+typedef struct {
+  const rp_ranker *ranker; /* the plugin's own struct; fields beyond its size read as NULL through this copy */
+  char *path;              /* absolute; owned */
+  rp_id file_hash;
+} rp_plugin;
+
+/* What a listing or a plan needs to know, read in a child process so that nothing of the plugin enters this one. All strings owned. */
+typedef struct rp_plugin_description rp_plugin_description;
+struct rp_plugin_description {
+  char *name, *version, *doc, *normalise, *path;
+  uint32_t flags;
+  rp_id file_hash;
+  int n_options;
+  struct {
+    char *name, *help;
+    rp_option_kind kind;
+    double default_number, lowest, highest;
+    char *default_text; /* RP_OPTION_CHOICE: its default */
+    char *choices;      /* RP_OPTION_CHOICE: "paper|authors" */
+  } *options;
+};
+
+/* The path of a ranker: a name is looked for as NAME.so in `folder` (the built-in ones), anything with a '/' or ending in .so is a path. The caller frees. Errors:
+ * RP_EINPUT: not found, with the names there are and the nearest one. */
+rp_status rp_plugin_find(const char *folder, const char *name_or_path, char **path, rp_error *err);
+
+/* Reads a plugin's description in a child process. Errors: RP_EINPUT: no shared object, undefined symbol (with the linker's message), no rp_ranker_plugin
+ * in it, other ABI major version (both named), crashed while loading, a name or option that breaks the ABI's rules. */
+rp_status rp_plugin_describe(const char *path, rp_plugin_description *out, rp_error *err);
+void rp_plugin_description_free(rp_plugin_description *description);
+
+/* Loads a plugin into this process (a worker), after rp_plugin_describe accepted it: RTLD_NOW | RTLD_LOCAL, MXCSR saved around it. */
+rp_status rp_plugin_load(const char *path, rp_plugin *out, rp_error *err);
+
+/* The folder of the built-in rankers: $REPR_RANKERS, else `rankers` beside the running program, else ../lib/repr/rankers from it. The caller frees. */
+rp_status rp_plugin_folder(char **out, rp_error *err);
+
+/* Names of all NAME.so in a folder, sorted; the caller frees each and the array. */
+rp_status rp_plugin_list(const char *folder, char ***names, int *n, rp_error *err);
+
+#endif
