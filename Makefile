@@ -21,7 +21,8 @@ ALL_LDFLAGS := $(SANITIZE_FLAGS) -rdynamic $(LDFLAGS)
 LIBRARIES := -ldnnl -llapacke -lopenblas -lyaml -lsqlite3 -lxxhash -lgomp -ldl -lpthread -lm
 
 LIBRARY_SOURCES := $(filter-out experiments/main.c,$(wildcard core/*/*.c results/*.c plots/*.c experiments/*.c experiments/*/*.c))
-LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/objects/%.o)
+EMBEDDED_OBJECTS := $(patsubst %,$(BUILD)/objects/%.o,$(wildcard results/*.sql plots/*.gp plots/*.csv))
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/objects/%.o) $(EMBEDDED_OBJECTS)
 RANKERS := $(patsubst rankers/%.c,$(BUILD)/rankers/%.so,$(wildcard rankers/*.c))
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/integration/test_*.c tests/faults/test_*.c))
 
@@ -34,6 +35,16 @@ $(BUILD)/librepr.a: $(LIBRARY_OBJECTS)
 $(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# SQL, templates and tables become C strings: results/views.sql is rp_embedded_results_views_sql.
+$(BUILD)/embedded/%.c: %
+	@mkdir -p $(@D)
+	{ echo "extern const char rp_embedded_$(subst -,_,$(subst .,_,$(subst /,_,$*)))[];"; \
+	  echo "const char rp_embedded_$(subst -,_,$(subst .,_,$(subst /,_,$*)))[] = {"; od -An -v -t d1 $< | sed 's/[-0-9]\{1,\}/&,/g'; echo '0};'; } > $@
+
+$(EMBEDDED_OBJECTS): $(BUILD)/objects/%.o: $(BUILD)/embedded/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(BUILD)/rankers/%.so: rankers/%.c
 	@mkdir -p $(@D)

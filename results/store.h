@@ -80,13 +80,14 @@ typedef struct {
   rp_id id;
   uint64_t seed; /* < 2^63 */
   const char *scheme;
-  const char *ranker; /* or NULL: the scheme has none */
-  int s1, s2, n;      /* -1 = the scheme has none */
-  double p;           /* in %; NAN = none */
-  const char *model, *data;
-  const char *config_json; /* canonical, with every default */
-  int epochs;              /* that it will train */
-  const rp_param *params;  /* [n_params], the configuration flattened, for v_params */
+  const char *ranker;       /* or NULL: the scheme has none */
+  int s1, s2, n;            /* -1 = the scheme has none */
+  double p;                 /* in %; NAN = none */
+  const char *model, *data; /* names; data "shapes" makes reports and figures say that its images are generated */
+  int validation_ranks;     /* 1 = its ranker looks at the validation split (rules 6, 21) */
+  const char *config_json;  /* canonical, with every default */
+  int epochs;               /* that it will train */
+  const rp_param *params;   /* [n_params], the configuration flattened, for v_params */
   int n_params;
 } rp_trial_row;
 
