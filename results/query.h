@@ -1,0 +1,59 @@
+/* query.h: what reports, figures and `repr status` read, as plain structs. Reads nothing but the views and their private helpers. */
+#ifndef RP_RESULTS_QUERY_H
+#define RP_RESULTS_QUERY_H
+
+#include "results/store.h"
+
+/* A trial in its experiment's newest plan. Strings are owned by the list. */
+typedef struct {
+  char *experiment, *arm;
+  char *scheme, *ranker, *model, *data; /* ranker may be NULL */
+  char *message, *cause;                /* why it failed; NULL else */
+  rp_id trial, baseline;                /* baseline zero = none */
+  int64_t seed;
+  rp_trial_status status;
+  int is_baseline, validation_ranks;
+  int epochs, epochs_done;  /* planned; trained */
+  double headline_test_acc; /* rule 21; this and the next two are NAN until the trial is done */
+  double last_test_acc, best_val_test_acc;
+  int headline_epochs; /* how many the headline averages; 0 while NAN */
+  int best_val_epoch;  /* 0 while NAN */
+  int64_t environment; /* key of the environment that its states were computed in; 0 = none yet, -1 = more than one */
+} rp_trial_result;
+
+typedef struct {
+  rp_trial_result *trials;
+  int n;
+} rp_trial_list;
+
+/* The trials of an experiment in the order of its plan; all experiments' where `experiment` is NULL. Errors: RP_EINPUT: unknown experiment,
+ * with those there are; those of store.h. */
+rp_status rp_query_trials(rp_store *store, const char *experiment, rp_trial_list *out, rp_error *err);
+void rp_trial_list_free(rp_trial_list *list); /* for RP_CLEANUP */
+
+/* Of a trial or of a whole experiment's epochs, in order of plan and epoch. */
+typedef struct {
+  rp_id trial;
+  int epoch;
+  int is_sub; /* phase */
+  double lr, train_loss, train_acc, val_loss, val_acc, test_loss, test_acc, ortho_sum, ortho_mean, images_per_second;
+  int active_filters;
+} rp_epoch_result;
+
+typedef struct {
+  rp_epoch_result *epochs;
+  int n;
+} rp_epoch_list;
+
+rp_status rp_query_epochs(rp_store *store, const char *experiment, rp_epoch_list *out, rp_error *err);
+void rp_epoch_list_free(rp_epoch_list *list);
+
+/* Names of all experiments, newest plan first; the caller frees each and the array. */
+rp_status rp_query_experiments(rp_store *store, char ***names, int *n, rp_error *err);
+
+/* Any SELECT, row by row: `row` gets texts (NULL for NULL) and returns RP_OK to go on. For listings such as `repr show`. `bind` is bound to
+ * ?1, NULL = nothing. */
+typedef rp_status (*rp_query_row)(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err);
+rp_status rp_query_rows(rp_store *store, const char *sql, const char *bind, rp_query_row row, void *user, rp_error *err);
+
+#endif
