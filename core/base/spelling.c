@@ -23,7 +23,8 @@ static int distance(const char *a, int a_length, const char *b, int b_length) {
     for (int j = 1; j <= b_length; j++) {
       int best = rows[i - 1][j - 1] + !same_letter(a[i - 1], b[j - 1]);
       best = smaller(best, smaller(rows[i - 1][j], rows[i][j - 1]) + 1);
-      if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1])) best = smaller(best, rows[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]))
+        best = smaller(best, rows[i - 2][j - 2] + 1);
       rows[i][j] = best;
     }
   return rows[a_length][b_length];
