@@ -115,7 +115,7 @@ typedef struct rp_ablation {
 } rp_ablation;
 
 /* What a plugin is given: the net before the drop, and services. Services may be called from score and choose, not from observe (they return an
- * error there). */
+ * error there; log works everywhere). */
 typedef struct rp_context rp_context;
 struct rp_context {
   uint32_t size;
@@ -124,7 +124,7 @@ struct rp_context {
   uint32_t epoch, cycle;              /* epochs trained; number of this drop, from 1 */
   uint32_t n_images;                  /* images that observe will see, or saw */
 
-  /* A number in (0, 1) for two indices of the plugin's choice, keyed by the trial's seed, the ranker's name and the cycle. */
+  /* A number in (0, 1) for two indices of the plugin's choice, keyed by the trial's seed, the ranker's name and the cycle. NaN during observe. */
   double (*uniform)(const rp_context *, uint32_t i, uint32_t j);
   /* Loss and right predictions with a set of filters ([n_filters], nonzero = closed) removed; an empty set gives the net as it is. */
   int (*ablate)(const rp_context *, const uint8_t *set, rp_ablation *, rp_message *);
@@ -177,13 +177,17 @@ typedef struct rp_ranker {
   const char *normalise;               /* none, layer-mean, layer-l2, layer-max or layer-rank: the default; NULL = none */
   const rp_option *const *options;     /* NULL-terminated; NULL = none */
   /* All for one event: create, observe once per batch (optional), score, choose (optional), destroy. Each may fail with a message. create and destroy may
-   * be NULL where nothing is kept. */
+   * be NULL where nothing is kept; destroy follows every create that succeeded and left a `self` that is not NULL. A create that fails frees what it
+   * took. `options`: one value per option, readable until destroy. */
   int (*create)(const rp_context *, const rp_value *options, void **self, rp_message *);
   int (*observe)(void *self, const rp_context *, const rp_batch *, rp_message *);
   int (*score)(void *self, const rp_context *, float *importance, rp_message *);   /* [n_filters], pre-filled with NaN; higher = keep */
   int (*choose)(void *self, const rp_context *, const float *importance, const rp_limits *, uint8_t *drop, rp_message *); /* [n_filters] */
   void (*destroy)(void *self);
 } rp_ranker;
+
+/* What a plugin defines, once. */
+extern RP_RANKER_EXPORT const rp_ranker rp_ranker_plugin;
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,47 @@
+/* oracle-loss.c: the greedy oracle by loss: how much the loss rises when one filter's map is zeroed.
+ *
+ * importance_f = mean loss without filter f − mean loss of the net, on the scoring split. Unlike accuracy it hardly ever ties.
+ * Normalisation: none. Prakash et al., CVPR 2019, section 3, with the loss in place of the accuracy. */
+#include "rankers/ranker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The importance of each active filter from the ablations of all of them. */
+static int compare(const rp_context *context, const rp_ablation *base, rp_ablation *each, float *importance, rp_message *message) {
+  int status = context->ablate_each(context, each, message);
+  if (status != RP_RANKER_OK) return status;
+  for (uint32_t f = 0; f < context->n_filters; f++) {
+    if (each[f].n_images == 0) continue; /* inactive */
+    importance[f] = (float)(each[f].loss - base->loss);
+  }
+  return RP_RANKER_OK;
+}
+
+static int score(void *self, const rp_context *context, float *importance, rp_message *message) {
+  (void)self;
+  rp_ablation base = {.size = sizeof base};
+  uint8_t *none = calloc(context->n_filters, sizeof *none);
+  rp_ablation *each = calloc(context->n_filters, sizeof *each);
+  int status = RP_RANKER_ERROR;
+  if (!none || !each)
+    snprintf(message->text, sizeof message->text, "no memory for %u ablations", (unsigned)context->n_filters);
+  else
+    status = context->ablate(context, none, &base, message);
+  if (status == RP_RANKER_OK) status = compare(context, &base, each, importance, message);
+  free(each);
+  free(none);
+  return status;
+}
+
+const rp_ranker rp_ranker_plugin = {
+    .abi_major = RP_RANKER_ABI_MAJOR,
+    .abi_minor = RP_RANKER_ABI_MINOR,
+    .size = sizeof(rp_ranker),
+    .name = "oracle-loss",
+    .version = "1.0.0",
+    .doc = "rise of the validation loss without the filter: the greedy oracle by loss (after Prakash et al., CVPR 2019, section 3)",
+    .flags = RP_USES_ABLATION,
+    .normalise = "none",
+    .score = score,
+};
