@@ -15,15 +15,13 @@ static const char *const STATUS_NAMES[] = {
 #undef STATUS_NAME
 };
 
-/* ---- Experiments
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Experiments --------------------------------------------------------------------------------------- */
 
-rp_status rp_query_experiments(rp_store *store, char ***names, int *n, rp_error *err) {
+static rp_status read_experiments(rp_store *store, char ***names, int *n, rp_error *err) {
   RP_CLEANUP(rp_sql_finalize)
   sqlite3_stmt *row = NULL;
   size_t capacity = 0;
   int more;
-  *names = NULL, *n = 0;
   RP_TRY(rp_sql_prepare(store, &row, err,
                         "SELECT e.name FROM experiments e JOIN plans p ON p.experiment = e.experiment "
                         "GROUP BY e.experiment ORDER BY max(p.sequence) DESC",
@@ -38,25 +36,33 @@ rp_status rp_query_experiments(rp_store *store, char ***names, int *n, rp_error 
   return RP_OK;
 }
 
+rp_status rp_query_experiments(rp_store *store, char ***names, int *n, rp_error *err) {
+  *names = NULL, *n = 0;
+  rp_status status = read_experiments(store, names, n, err);
+  if (status == RP_OK) return RP_OK;
+  for (int i = 0; i < *n; i++) free((*names)[i]);
+  free(*names);
+  *names = NULL, *n = 0;
+  return status;
+}
+
 static rp_status fail_unknown(rp_store *store, const char *experiment, rp_error *err) {
   RP_CLEANUP(rp_text_free)
   rp_text listing = {0};
   char **names;
   int n;
-  rp_status status = rp_query_experiments(store, &names, &n, err);
+  RP_TRY(rp_query_experiments(store, &names, &n, err));
   for (int i = 0; i < n; i++) {
-    if (status == RP_OK) rp_text_format(&listing, "%s%s", i ? ", " : "", names[i]);
+    rp_text_format(&listing, "%s%s", i ? ", " : "", names[i]);
     free(names[i]);
   }
   free(names);
-  if (status != RP_OK) return status;
   if (n == 0)
     return rp_fail(err, RP_EINPUT, "%s holds no experiment yet, so none named %s: run it first", rp_store_path(store), experiment);
   return rp_fail(err, RP_EINPUT, "%s holds no experiment named %s; it has %s", rp_store_path(store), experiment, rp_text_string(&listing));
 }
 
-/* ---- Trials
- * ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Trials -------------------------------------------------------------------------------------------- */
 
 static const char TRIALS_SQL[] =
     "SELECT m.experiment, m.arm, m.scheme, m.ranker, m.model, m.data, m.message, m.cause, m.trial, b.id, m.seed, m.status, m.is_baseline, "
@@ -125,8 +131,7 @@ void rp_trial_list_free(rp_trial_list *list) {
   *list = (rp_trial_list){0};
 }
 
-/* ---- Epochs
- * ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Epochs -------------------------------------------------------------------------------------------- */
 
 static rp_status read_epochs(rp_store *store, const char *experiment, rp_epoch_list *list, rp_error *err) {
   RP_CLEANUP(rp_sql_finalize)
@@ -173,8 +178,7 @@ void rp_epoch_list_free(rp_epoch_list *list) {
   *list = (rp_epoch_list){0};
 }
 
-/* ---- Any rows
- * ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Any rows ------------------------------------------------------------------------------------------ */
 
 rp_status rp_query_rows(rp_store *store, const char *sql, const char *bind, rp_query_row row, void *user, rp_error *err) {
   RP_CLEANUP(rp_sql_finalize)

@@ -40,8 +40,7 @@ rp_status rp_store_begin(rp_store *store, rp_error *err);
 rp_status rp_store_commit(rp_store *store, rp_error *err);
 void rp_store_rollback(rp_store *store);
 
-/* ---- Where results come from
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Where results come from --------------------------------------------------------------------------- */
 
 /* The first five decide numbers, so they tell environments apart (DESIGN 7); the other three only say where a state came from. None is
  * NULL. */
@@ -190,8 +189,7 @@ rp_status rp_store_find_state(rp_store *store, rp_id state, int *found, rp_known
 /* Records that a state's checkpoint is there (its size), or gone (0). Unknown states are left alone. */
 rp_status rp_store_set_checkpoint(rp_store *store, rp_id state, int64_t bytes, rp_error *err);
 
-/* ---- Filters: scores and drops
- * ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Filters: scores and drops ------------------------------------------------------------------------- */
 
 /* The conv layers of a net: arrays "per filter" below are layer-major over them. */
 typedef struct {
