@@ -1,0 +1,193 @@
+/* trial_plan.c: puts model, program and criteria of one trial together and gives them their ids. */
+#include "experiments/plan/trial_plan.h"
+
+#include "core/base/memory.h"
+#include "core/base/text.h"
+#include "core/ranking/options.h"
+#include "experiments/plan/ids.h"
+#include "experiments/plan/model_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t whole_number(const rp_node *config, const char *path, uint64_t missing) {
+  int64_t value;
+  return rp_node_integer(rp_node_at(config, path), &value) && value >= 0 ? (uint64_t)value : missing;
+}
+
+rp_status rp_plan_data_options(const rp_node *config, const char *folder, rp_data_options *out, rp_error *err) {
+  const rp_node *name = rp_node_at(config, "data.name");
+  if (!name) return rp_fail(err, RP_EINPUT, "data.name is missing");
+  *out = (rp_data_options){.name = rp_node_text(name),
+                           .folder = folder,
+                           .validation = (uint32_t)whole_number(config, "data.validation", 5000),
+                           .split_seed = whole_number(config, "data.split_seed", 0),
+                           .train = (uint32_t)whole_number(config, "data.train", 0),
+                           .test = (uint32_t)whole_number(config, "data.test", 0)};
+  return RP_OK;
+}
+
+/* ---- Criteria ---------------------------------------------------------------------------------------------------------------------------- */
+
+static const char *const SCORE_DATA_NAMES[] = {[RP_SCORE_AUTO] = "auto", [RP_SCORE_TRAIN] = "train", [RP_SCORE_VALIDATION] = "validation"};
+
+/* Options in the plugin's order are canonical: a description lists each once, and texts of values are unique. */
+static rp_status describe_options(const rp_score_data *score, rp_criterion_plan *criterion, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text json = {0};
+  rp_text_format(&json, "{\"normalise\":\"%s\",\"options\":{", rp_normalise_name(criterion->normalise));
+  for (int i = 0; i < criterion->description.n_options; i++) {
+    RP_CLEANUP(rp_free_pointer) char *text = NULL;
+    RP_TRY(rp_ranker_option_text(&criterion->description, i, &criterion->options[i], &text, err));
+    rp_text_add(&json, i ? "," : "");
+    rp_text_add_json_string(&json, criterion->description.options[i].name);
+    rp_text_add(&json, ":");
+    rp_text_add_json_string(&json, text);
+  }
+  rp_text_format(&json, "},\"score\":{\"data\":\"%s\",\"images\":%u}}", SCORE_DATA_NAMES[score->data], score->images);
+  return rp_text_take(&json, &criterion->options_json, err);
+}
+
+static rp_status resolve_criterion(const char *name, const rp_option_text *given, int n_given, int normalise, const rp_score_data *score,
+                                   const char *rankers, rp_criterion_plan *out, rp_error *err) {
+  RP_TRY(rp_plugin_find(rankers, name, &out->path, err));
+  RP_TRY(rp_plugin_describe(out->path, &out->description, err));
+  RP_TRY(rp_ranker_options_parse(&out->description, given, n_given, &out->options, err));
+  out->normalise = RP_NORMALISE_NONE;
+  if (normalise >= 0) out->normalise = (rp_normalise)normalise;
+  else if (out->description.normalise) rp_normalise_parse(out->description.normalise, &out->normalise);
+  return describe_options(score, out, err);
+}
+
+void rp_criterion_plan_free(rp_criterion_plan *criterion) {
+  free(criterion->path);
+  rp_plugin_description_free(&criterion->description);
+  free(criterion->options);
+  free(criterion->options_json);
+  *criterion = (rp_criterion_plan){0};
+}
+
+static rp_status shadow_settings(const rp_node *ranker, rp_option_text *given, int *n_given, int *normalise, rp_error *err) {
+  for (size_t i = 0; i < ranker->n; i++) {
+    const rp_entry *entry = &ranker->entries[i];
+    if (strcmp(entry->key, "name") == 0) continue;
+    if (strcmp(entry->key, "normalise") == 0) {
+      rp_normalise parsed;
+      if (!rp_normalise_parse(rp_node_text(entry->value), &parsed))
+        return rp_node_fail(entry->value, err, "'%s' is no normalisation", rp_node_text(entry->value));
+      *normalise = (int)parsed;
+    } else given[(*n_given)++] = (rp_option_text){entry->key, rp_node_text(entry->value)};
+  }
+  return RP_OK;
+}
+
+rp_status rp_criterion_plan_build(const rp_node *ranker, const rp_score_data *score, const char *rankers, rp_criterion_plan *out,
+                                  rp_error *err) {
+  *out = (rp_criterion_plan){0};
+  int is_map = rp_node_is(ranker, RP_NODE_MAP), n_given = 0, normalise = -1;
+  RP_CLEANUP(rp_free_pointer) rp_option_text *given = NULL;
+  RP_TRY(rp_allocate(ranker->n + 1, sizeof *given, &given, err));
+  if (is_map) RP_TRY(shadow_settings(ranker, given, &n_given, &normalise, err));
+  const char *name = is_map ? rp_node_text(rp_node_get(ranker, "name")) : rp_node_text(ranker);
+  rp_status status = resolve_criterion(name, given, n_given, normalise, score, rankers, out, err);
+  if (status == RP_OK) return RP_OK;
+  rp_criterion_plan_free(out);
+  RP_CLEANUP(rp_free_pointer) char *place = NULL;
+  if (rp_node_place(ranker, &place, NULL) == RP_OK && *place) rp_add_context(err, "%s", place);
+  return status;
+}
+
+static int looks_at_validation(const rp_criterion_plan *criterion, const rp_score_data *score) {
+  if (score->data == RP_SCORE_VALIDATION) return 1;
+  return score->data == RP_SCORE_AUTO && (criterion->description.flags & RP_USES_ABLATION);
+}
+
+static rp_status plan_drop(const rp_drop_request *drop, const rp_dataset *dataset, const char *rankers, rp_criterion_plan *out, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) rp_option_text *given = NULL;
+  RP_TRY(rp_allocate((size_t)drop->n_settings + 1, sizeof *given, &given, err));
+  for (int i = 0; i < drop->n_settings; i++) given[i] = (rp_option_text){drop->settings[i].name, drop->settings[i].text};
+  rp_status status = resolve_criterion(drop->ranker, given, drop->n_settings, drop->normalise, &drop->score, rankers, out, err);
+  if (status == RP_OK && looks_at_validation(out, &drop->score) && dataset->n[RP_VALIDATION] == 0)
+    status = rp_fail(err, RP_EINPUT,
+                     "'%s' measures on the validation split, but data.validation is 0; hold images out (data.validation: 5000) or set score.data: train",
+                     out->description.name);
+  if (status != RP_OK && drop->place && *drop->place) rp_add_context(err, "%s", drop->place);
+  return status;
+}
+
+static rp_status plan_criteria(rp_trial_plan *plan, const rp_dataset *dataset, const char *rankers, rp_error *err) {
+  RP_TRY(rp_allocate((size_t)plan->program.n_steps + 1, sizeof *plan->criteria, &plan->criteria, err));
+  for (int i = 0; i < plan->program.n_steps; i++)
+    if (plan->program.steps[i].kind == RP_OP_DROP)
+      RP_TRY(plan_drop(&plan->program.steps[i].as.drop, dataset, rankers, &plan->criteria[i], err));
+  return RP_OK;
+}
+
+/* ---- The whole --------------------------------------------------------------------------------------------------------------------------- */
+
+static rp_status list_filters(rp_trial_plan *plan, rp_error *err) {
+  RP_TRY(rp_allocate((size_t)plan->model.n_layers, sizeof *plan->K, &plan->K, err));
+  RP_TRY(rp_allocate((size_t)plan->model.n_layers, sizeof *plan->names, &plan->names, err));
+  for (int i = 0; i < plan->model.n_layers; i++) {
+    const rp_layer_spec *layer = &plan->model.layers[i];
+    if (layer->kind != RP_CONV) continue;
+    plan->names[plan->n_convs] = layer->name;
+    plan->K[plan->n_convs++] = layer->outputs;
+    plan->n_filters += layer->outputs;
+  }
+  return RP_OK;
+}
+
+/* The split as the dataset has it: equal for configurations that lead to the same images, whatever keys they were written with. */
+static rp_status name_root(rp_trial_plan *plan, const rp_dataset *dataset, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text split = {0};
+  rp_text_format(&split, "{\"split_seed\":%llu,\"test\":%u,\"train\":%u,\"validation\":%u}", (unsigned long long)dataset->split_seed,
+                 dataset->n[RP_TEST], dataset->n[RP_TRAIN], dataset->n[RP_VALIDATION]);
+  RP_TRY(rp_text_check(&split, err));
+  return rp_id_of_root(dataset->digest, rp_text_string(&split), plan->model_json, plan->seed, &plan->root, err);
+}
+
+static rp_status name_trial(rp_trial_plan *plan, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) rp_program_step *steps = NULL;
+  RP_TRY(rp_allocate((size_t)plan->program.n_steps + 1, sizeof *steps, &steps, err));
+  for (int i = 0; i < plan->program.n_steps; i++)
+    steps[i] = (rp_program_step){plan->program.steps[i].kind, plan->program.steps[i].params};
+  return rp_id_of_trial(plan->root, steps, plan->program.n_steps, &plan->id, err);
+}
+
+static rp_status build(const rp_node *config, const rp_dataset *dataset, const char *rankers, rp_trial_plan *plan, rp_error *err) {
+  rp_image_shape shape = {dataset->channels, dataset->height, dataset->width, dataset->n_classes};
+  RP_TRY(rp_model_build(rp_node_get(config, "model"), shape, &plan->model, &plan->model_json, err));
+  RP_TRY(rp_program_build(config, &plan->program, err));
+  RP_TRY(rp_program_check(&plan->program, &plan->model, err));
+  RP_TRY(list_filters(plan, err));
+  RP_TRY(plan_criteria(plan, dataset, rankers, err));
+  RP_TRY(name_root(plan, dataset, err));
+  return name_trial(plan, err);
+}
+
+rp_status rp_trial_plan_build(const rp_node *config, uint64_t seed, const rp_dataset *dataset, const char *rankers, rp_trial_plan *out,
+                              rp_error *err) {
+  *out = (rp_trial_plan){.seed = seed};
+  rp_status status = build(config, dataset, rankers, out, err);
+  if (status != RP_OK) rp_trial_plan_free(out);
+  return status;
+}
+
+void rp_trial_plan_free(rp_trial_plan *plan) {
+  for (int i = 0; plan->criteria && i < plan->program.n_steps; i++) rp_criterion_plan_free(&plan->criteria[i]);
+  free(plan->criteria);
+  rp_program_free(&plan->program);
+  rp_model_free(&plan->model);
+  free(plan->model_json);
+  free(plan->K);
+  free(plan->names);
+  *plan = (rp_trial_plan){0};
+}
+
+rp_selection rp_plan_selection(const rp_trial_plan *plan, const rp_drop_request *drop, uint8_t *skip) {
+  for (int c = 0; c < plan->n_convs; c++) {
+    skip[c] = 0;
+    for (int i = 0; i < drop->n_skip; i++) skip[c] |= strcmp(plan->names[c], drop->skip[i]) == 0;
+  }
+  return (rp_selection){drop->p, drop->scope, skip, drop->keep_at_least, drop->drop_at_most};
+}
