@@ -24,6 +24,7 @@ LIBRARY_SOURCES := $(filter-out experiments/main.c,$(wildcard core/*/*.c results
 EMBEDDED_OBJECTS := $(patsubst %,$(BUILD)/objects/%.o,$(wildcard results/*.sql plots/*.gp plots/*.csv))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/objects/%.o) $(EMBEDDED_OBJECTS)
 RANKERS := $(patsubst rankers/%.c,$(BUILD)/rankers/%.so,$(wildcard rankers/*.c))
+TEST_PLUGINS := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/plugins/*.c))
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/integration/test_*.c tests/faults/test_*.c))
 
 all: $(BUILD)/repr $(RANKERS)
@@ -50,12 +51,19 @@ $(BUILD)/rankers/%.so: rankers/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -shared $< -o $@ -lm
 
+$(BUILD)/tests/plugins/%.so: tests/plugins/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -shared $< -o $@ -lm
+
 $(BUILD)/repr: $(BUILD)/objects/experiments/main.o $(BUILD)/librepr.a
 	$(CC) $(ALL_LDFLAGS) $< -Wl,--whole-archive $(BUILD)/librepr.a -Wl,--no-whole-archive $(LIBRARIES) -o $@
 
 $(BUILD)/tests/%: tests/%.c $(BUILD)/librepr.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/librepr.a $(ALL_LDFLAGS) $(LIBRARIES) -lcmocka -o $@
+
+# Tests find the plugins in ../../rankers and ../plugins, seen from their own folder.
+$(TESTS): | $(RANKERS) $(TEST_PLUGINS)
 
 # The tests alone, without the checks of `make test`: make one with `make build/tests/unit/test_draws`.
 tests: $(TESTS)
