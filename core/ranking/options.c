@@ -164,7 +164,9 @@ rp_status rp_ranker_option_text(const rp_plugin_description *description, int in
   case RP_OPTION_INTEGER:
     break;
   }
-  for (int digits = 1; digits <= 17; digits++) {
+  int is_whole = value->number == floor(value->number) && fabs(value->number) < 1e15;
+  if (is_whole) snprintf(number, sizeof number, "%.0f", value->number);
+  for (int digits = 1; !is_whole && digits <= 17; digits++) {
     snprintf(number, sizeof number, "%.*g", digits, value->number);
     if (strtod(number, NULL) == value->number) break;
   }
