@@ -1,0 +1,69 @@
+/* worker.c: the loop of a worker process. */
+#include "experiments/work/worker.h"
+
+#include "experiments/work/environment.h"
+#include "experiments/work/session.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+typedef struct {
+  int fd;
+  double last_report; /* seconds, monotonic */
+} reporter;
+
+/* A few reports a second are enough for a progress line; one that cannot be sent is noticed with the result. */
+static void report_progress(void *user, uint64_t done, uint64_t total) {
+  reporter *to = user;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+  if (seconds - to->last_report < 0.25) return;
+  to->last_report = seconds;
+  rp_wire message = {0};
+  rp_wire_start(&message, RP_WIRE_PROGRESS);
+  rp_wire_put_int(&message, (int64_t)done);
+  rp_wire_put_int(&message, (int64_t)total);
+  rp_wire_send(to->fd, &message, NULL);
+  rp_wire_free(&message);
+}
+
+static rp_status answer(int fd, rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
+  RP_CLEANUP(rp_job_free) rp_job job = {0};
+  RP_CLEANUP(rp_job_result_free) rp_job_result result = {0};
+  rp_error failure = {0};
+  rp_status status = rp_job_get(request, &job, &failure);
+  if (status == RP_OK) status = rp_session_compute(session, &job, &result, &failure);
+  if (status == RP_OK) rp_job_result_put(reply, &result);
+  else {
+    rp_wire_start(reply, RP_WIRE_FAILED);
+    rp_wire_put_int(reply, status);
+    rp_wire_put_string(reply, failure.message);
+  }
+  return rp_wire_send(fd, reply, err);
+}
+
+static rp_status serve(int fd, rp_session *session, rp_error *err) {
+  RP_CLEANUP(rp_wire_free) rp_wire request = {0};
+  RP_CLEANUP(rp_wire_free) rp_wire reply = {0};
+  rp_environment_put(&reply);
+  RP_TRY(rp_wire_send(fd, &reply, err));
+  for (;;) {
+    int closed;
+    RP_TRY(rp_wire_receive(fd, &request, &closed, err));
+    if (closed) return RP_OK;
+    RP_TRY(answer(fd, session, &request, &reply, err));
+  }
+}
+
+rp_status rp_worker_serve(int fd, rp_error *err) {
+  /* Ctrl-C reaches the whole foreground group: the coordinator decides when workers end. They never outlive it. */
+  signal(SIGINT, SIG_IGN);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return rp_fail_errno(err, RP_EWORKER, "prctl");
+  reporter to = {.fd = fd};
+  RP_CLEANUP(rp_session_free) rp_session *session = NULL;
+  RP_TRY(rp_session_create(report_progress, &to, &session, err));
+  return serve(fd, session, err);
+}
