@@ -1,0 +1,132 @@
+/* campaign.c: loads the experiment, opens each distinct data set once, plans each trial. */
+#include "experiments/plan/campaign.h"
+
+#include "core/base/memory.h"
+#include "core/base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static rp_status choose_data_folder(const char *given, char **out, rp_error *err) {
+  const char *environment = getenv("REPR_DATA");
+  if (given) return rp_copy_string(given, out, err);
+  return rp_copy_string(environment && *environment ? environment : "data", out, err);
+}
+
+static rp_status open_dataset(rp_campaign *campaign, const rp_node *config, int *index, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) char *json = NULL;
+  RP_TRY(rp_node_json(rp_node_get(config, "data"), &json, err));
+  for (*index = 0; *index < campaign->n_datasets; (*index)++)
+    if (strcmp(campaign->datasets[*index].json, json) == 0) return RP_OK;
+  rp_data_options options;
+  RP_TRY(rp_plan_data_options(config, campaign->data_folder, &options, err));
+  RP_TRY(rp_reallocate(&campaign->datasets, (size_t)campaign->n_datasets + 1, sizeof *campaign->datasets, err));
+  rp_open_dataset *opened = &campaign->datasets[campaign->n_datasets];
+  *opened = (rp_open_dataset){0};
+  RP_TRY(rp_dataset_open(&options, &opened->dataset, err));
+  opened->json = json;
+  json = NULL;
+  campaign->n_datasets++;
+  return RP_OK;
+}
+
+/* `all` stands for every built-in criterion that the trials' data allow: oracles measure on a validation split, so they need one. */
+static rp_status add_all_rankers(const rp_campaign *campaign, rp_text *json, rp_error *err) {
+  char **names;
+  int n;
+  RP_TRY(rp_plugin_list(campaign->rankers, &names, &n, err));
+  for (int i = 0; i < n; i++) {
+    rp_text_add(json, json->length > 1 ? "," : "");
+    rp_text_add_json_string(json, names[i]);
+    free(names[i]);
+  }
+  free(names);
+  return RP_OK;
+}
+
+static rp_status list_shadows(rp_campaign *campaign, rp_error *err) {
+  const rp_experiment *experiment = &campaign->experiment;
+  RP_CLEANUP(rp_text_free) rp_text json = {0};
+  rp_text_add(&json, "[");
+  for (int i = 0; i < experiment->n_shadow; i++) {
+    if (strcmp(rp_node_text(experiment->shadow[i]), "all") == 0) {
+      RP_TRY(add_all_rankers(campaign, &json, err));
+      continue;
+    }
+    RP_CLEANUP(rp_free_pointer) char *item = NULL;
+    RP_TRY(rp_node_json(experiment->shadow[i], &item, err));
+    rp_text_format(&json, "%s%s", json.length > 1 ? "," : "", item);
+  }
+  rp_text_add(&json, "]");
+  return rp_text_take(&json, &campaign->shadows, err);
+}
+
+static rp_status check_shadows(const rp_campaign *campaign, rp_error *err) {
+  const rp_score_data score = {RP_SCORE_AUTO, 0};
+  for (int i = 0; i < campaign->experiment.n_shadow; i++) {
+    const rp_node *shadow = campaign->experiment.shadow[i];
+    if (strcmp(rp_node_text(shadow), "all") == 0) continue;
+    rp_criterion_plan criterion;
+    RP_TRY(rp_criterion_plan_build(shadow, &score, campaign->rankers, &criterion, err));
+    rp_criterion_plan_free(&criterion);
+  }
+  return RP_OK;
+}
+
+rp_status rp_campaign_trial_name(const rp_campaign *campaign, int trial, char **name, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  const rp_trial *row = &campaign->experiment.trials[trial];
+  rp_text_format(&text, "%s/%llu", row->label, (unsigned long long)row->seed);
+  return rp_text_take(&text, name, err);
+}
+
+static rp_status open_campaign(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *campaign,
+                               rp_error *err) {
+  RP_TRY(rp_experiment_load(experiment, sets, n_sets, &campaign->experiment, err));
+  const char *json = campaign->experiment.config_json;
+  campaign->digest = rp_digest_of("experiment", json, strlen(json));
+  RP_TRY(choose_data_folder(data_folder, &campaign->data_folder, err));
+  RP_TRY(rp_plugin_folder(&campaign->rankers, err));
+  size_t n = (size_t)campaign->experiment.n_trials;
+  RP_TRY(rp_allocate(n, sizeof *campaign->dataset_of, &campaign->dataset_of, err));
+  RP_TRY(rp_allocate(n, sizeof *campaign->plans, &campaign->plans, err));
+  RP_TRY(rp_allocate(n, sizeof *campaign->configs, &campaign->configs, err));
+  RP_TRY(list_shadows(campaign, err));
+  RP_TRY(check_shadows(campaign, err));
+  for (size_t i = 0; i < n; i++) {
+    const rp_trial *trial = &campaign->experiment.trials[i];
+    RP_TRY(rp_node_json(trial->config, &campaign->configs[i], err));
+    RP_TRY(open_dataset(campaign, trial->config, &campaign->dataset_of[i], err));
+    const rp_dataset *dataset = &campaign->datasets[campaign->dataset_of[i]].dataset;
+    RP_TRY(rp_trial_plan_build(trial->config, trial->seed, dataset, campaign->rankers, &campaign->plans[i], err));
+  }
+  return RP_OK;
+}
+
+rp_status rp_campaign_open(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *out,
+                           rp_error *err) {
+  *out = (rp_campaign){0};
+  rp_status status = open_campaign(experiment, sets, n_sets, data_folder, out, err);
+  if (status != RP_OK) rp_campaign_free(out);
+  return status;
+}
+
+void rp_campaign_free(rp_campaign *campaign) {
+  for (int i = 0; i < campaign->experiment.n_trials; i++) {
+    if (campaign->plans) rp_trial_plan_free(&campaign->plans[i]);
+    if (campaign->configs) free(campaign->configs[i]);
+  }
+  for (int i = 0; i < campaign->n_datasets; i++) {
+    rp_dataset_close(&campaign->datasets[i].dataset);
+    free(campaign->datasets[i].json);
+  }
+  free(campaign->datasets);
+  free(campaign->dataset_of);
+  free(campaign->plans);
+  free(campaign->configs);
+  free(campaign->data_folder);
+  free(campaign->rankers);
+  free(campaign->shadows);
+  rp_experiment_free(&campaign->experiment);
+  *campaign = (rp_campaign){0};
+}
