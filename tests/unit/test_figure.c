@@ -1,0 +1,351 @@
+/* Figures: which files are made, what their data say, and labels that gnuplot must not read as anything but text. SVG is looked into: its
+ * texts are plain. */
+#include "tests/synthetic_store.h"
+
+#include "core/base/files.h"
+#include "plots/figure.h"
+#include "plots/script.h"
+
+static double baseline_acc(int seed, int epoch) {
+  return 0.5 + 0.01 * seed + 0.01 * epoch;
+}
+static double repr_acc(int seed, int epoch) {
+  return 0.52 + 0.01 * seed + 0.01 * epoch;
+}
+
+#define BASELINE(s)                                                                                                                        \
+  {                                                                                                                                        \
+    .experiment = "x", .arm = "baseline", .seed = s, .is_baseline = 1, .script = "eeeeeee", .test_acc = baseline_acc,                      \
+    .status = RP_TRIAL_DONE                                                                                                                \
+  }
+#define REPR(s)                                                                                                                            \
+  {                                                                                                                                        \
+    .experiment = "x", .arm = "ortho_p=30", .ranker = "ortho", .seed = s, .script = "eeDssReee", .test_acc = repr_acc,                     \
+    .status = RP_TRIAL_DONE                                                                                                                \
+  }
+static const synthetic_trial TWO_SEEDS[] = {BASELINE(1), BASELINE(2), REPR(1), REPR(2)};
+
+typedef struct {
+  char *path;
+  rp_store *store;
+  char folder[80];
+  int n_written;
+  char written[4][160];
+} drawing;
+
+static drawing a_drawing_of(const synthetic_trial *trials, int n) {
+  drawing drawn = {.path = synthetic_path()};
+  rp_error err = {0};
+  assert_ok(rp_store_open(drawn.path, RP_STORE_WRITE, &drawn.store, &err), err);
+  synthetic_run(drawn.store, trials, n, NULL, 0);
+  snprintf(drawn.folder, sizeof drawn.folder, "%s.figures/new", drawn.path);
+  return drawn;
+}
+
+static void done_with(drawing *drawn) {
+  rp_store_close(&drawn->store);
+  synthetic_remove(drawn->path);
+}
+
+static void keep_path(void *user, const char *path) {
+  drawing *drawn = user;
+  snprintf(drawn->written[drawn->n_written++], sizeof drawn->written[0], "%s", path);
+}
+
+static rp_status plot(drawing *drawn, const char *figure, rp_plot_format format, int paper, rp_error *err) {
+  rp_plot_options options = {.format = format, .folder = drawn->folder, .paper = paper, .written = keep_path, .user = drawn};
+  drawn->n_written = 0;
+  return rp_plot(drawn->store, "x", figure, &options, err);
+}
+
+/* The bytes of the i-th written file; the caller frees. */
+static char *contents(const drawing *drawn, int i, size_t *size) {
+  char *bytes = NULL;
+  rp_error err = {0};
+  assert_true(i < drawn->n_written);
+  assert_ok(rp_read_file(drawn->written[i], 10 << 20, &bytes, size, &err), err);
+  return bytes;
+}
+
+/* Draws one figure as SVG and gives it back; the caller frees. */
+static char *svg_of(const synthetic_trial *trials, int n, const char *figure, int paper) {
+  drawing drawn = a_drawing_of(trials, n);
+  rp_error err = {0};
+  size_t size;
+  assert_ok(plot(&drawn, figure, RP_PLOT_SVG, paper, &err), err);
+  char *svg = contents(&drawn, 0, &size);
+  done_with(&drawn);
+  return svg;
+}
+
+static void assert_has(const char *text, const char *part) {
+  if (!strstr(text, part)) fail_msg("«%s» is not in the figure", part);
+}
+static void assert_lacks(const char *text, const char *part) {
+  if (strstr(text, part)) fail_msg("«%s» is in the figure", part);
+}
+
+static void all_figures_are_drawn_in_every_format_whole_and_with_nothing_left_aside(void **unused) {
+  (void)unused;
+  static const char *const starts[] = {"\x89PNG", "<?xml", "%PDF"};
+  drawing drawn = a_drawing_of(TWO_SEEDS, 4);
+  rp_error err = {0};
+  for (int format = 0; format < RP_N_PLOT_FORMATS; format++) {
+    assert_ok(plot(&drawn, NULL, (rp_plot_format)format, 0, &err), err);
+    assert_int_equal(drawn.n_written, 2);
+    for (int i = 0; i < 2; i++) {
+      size_t size;
+      char *bytes = contents(&drawn, i, &size);
+      assert_memory_equal(bytes, starts[format], 4);
+      assert_true(size > 2000);
+      free(bytes);
+    }
+  }
+  assert_non_null(strstr(drawn.written[0], "x-accuracy.pdf"));
+  assert_non_null(strstr(drawn.written[1], "x-criteria.pdf"));
+  char command[200];
+  snprintf(command, sizeof command, "test $(ls '%s' | wc -l) = 6", drawn.folder);
+  assert_int_equal(system(command), 0);
+  done_with(&drawn);
+}
+
+/* IHDR of a PNG: width at byte 16, big-endian. */
+static void a_png_is_a_thousand_pixels_wide(void **unused) {
+  (void)unused;
+  drawing drawn = a_drawing_of(TWO_SEEDS, 4);
+  rp_error err = {0};
+  size_t size;
+  assert_ok(plot(&drawn, "accuracy", RP_PLOT_PNG, 0, &err), err);
+  char *bytes = contents(&drawn, 0, &size);
+  const unsigned char *width = (const unsigned char *)bytes + 16;
+  assert_int_equal(width[0] << 24 | width[1] << 16 | width[2] << 8 | width[3], 1000);
+  free(bytes);
+  done_with(&drawn);
+}
+
+static void figures_say_axes_arms_and_how_many_seeds(void **unused) {
+  (void)unused;
+  char *svg = svg_of(TWO_SEEDS, 4, "accuracy", 0);
+  assert_has(svg, "train accuracy (%)");
+  assert_has(svg, "test accuracy (%)");
+  assert_has(svg, ">epoch<");
+  assert_has(svg, "ortho_p=30");
+  assert_has(svg, "sub-network phase");
+  assert_has(svg, "n = 2 seeds");
+  assert_lacks(svg, "proves nothing");
+  assert_lacks(svg, "published:");
+  free(svg);
+  svg = svg_of(TWO_SEEDS, 4, "criteria", 0);
+  assert_has(svg, "test accuracy (%)");
+  assert_has(svg, "ortho_p=30");
+  assert_has(svg, "Mean of the last 3–5 epochs; n = 2 seeds.");
+  free(svg);
+}
+
+static void generated_images_are_said_to_prove_nothing(void **unused) {
+  (void)unused;
+  synthetic_trial trials[] = {BASELINE(1), REPR(1)};
+  trials[0].data = trials[1].data = "shapes";
+  const char *const figures[] = {"accuracy", "criteria"};
+  for (int i = 0; i < 2; i++) {
+    char *svg = svg_of(trials, 2, figures[i], 0);
+    assert_has(svg, "Generated images: illustrates, proves nothing.");
+    assert_has(svg, "n = 1 seed.");
+    free(svg);
+  }
+}
+
+static void published_points_are_overlaid_on_request(void **unused) {
+  (void)unused;
+  char *svg = svg_of(TWO_SEEDS, 4, "accuracy", 1);
+  assert_has(svg, "published: standard");
+  assert_has(svg, "published: RePr, oracle");
+  free(svg);
+}
+
+/* What gnuplot would read as markup, a format, a command or the end of a string has to come out as it is. */
+static void labels_are_shown_as_they_are(void **unused) {
+  (void)unused;
+  const char *const labels[] = {"a_{b}^c", "50% 'x'", "`touch hacked`", "\"q\\n\"@m", "é→ü"};
+  const char *const shown[] = {"a_{b}^c", "50% 'x'", "`touch hacked`", "q\\n", "é→ü"};
+  for (int i = 0; i < 5; i++) {
+    synthetic_trial trials[] = {BASELINE(1), REPR(1)};
+    trials[1].arm = labels[i];
+    char *svg = svg_of(trials, 2, "accuracy", 0);
+    assert_has(svg, shown[i]);
+    free(svg);
+    svg = svg_of(trials, 2, "criteria", 0);
+    assert_has(svg, shown[i]);
+    free(svg);
+  }
+  assert_int_equal(access("hacked", F_OK), -1);
+}
+
+static void arms_of_unequal_length_or_without_results_do_not_stop_a_figure(void **unused) {
+  (void)unused;
+  synthetic_trial trials[] = {BASELINE(1), REPR(1), REPR(2), REPR(1), REPR(1)};
+  trials[2].script = "eeDs", trials[2].status = RP_TRIAL_FAILED;
+  trials[3].arm = "short", trials[3].script = "e", trials[3].status = RP_TRIAL_RUNNING;
+  trials[4].arm = "waiting", trials[4].script = "", trials[4].status = RP_TRIAL_PENDING;
+  char *svg = svg_of(trials, 5, "accuracy", 0);
+  assert_has(svg, "n = 1–2 seeds");
+  assert_has(svg, "1 of 5 trials failed");
+  assert_lacks(svg, "waiting");
+  free(svg);
+  svg = svg_of(trials, 5, "criteria", 0);
+  assert_has(svg, "waiting: no result");
+  free(svg);
+}
+
+static void a_single_epoch_can_be_drawn(void **unused) {
+  (void)unused;
+  synthetic_trial trial = BASELINE(1);
+  trial.script = "e";
+  free(svg_of(&trial, 1, "accuracy", 0));
+}
+
+static double perfect(int seed, int epoch) {
+  (void)seed, (void)epoch;
+  return 1;
+}
+static void accuracies_that_are_all_equal_can_be_drawn(void **unused) {
+  (void)unused;
+  synthetic_trial trials[] = {BASELINE(1), REPR(1)};
+  trials[0].test_acc = trials[1].test_acc = perfect;
+  free(svg_of(trials, 2, "accuracy", 0));
+  free(svg_of(trials, 2, "criteria", 0));
+}
+
+static void more_arms_than_lines_that_can_be_told_apart_are_counted(void **unused) {
+  (void)unused;
+  static char names[12][16];
+  synthetic_trial trials[12] = {BASELINE(1)};
+  for (int i = 1; i < 12; i++) {
+    trials[i] = (synthetic_trial)REPR(1);
+    snprintf(names[i], sizeof names[i], "arm %d", i);
+    trials[i].arm = names[i];
+  }
+  char *svg = svg_of(trials, 12, "accuracy", 0);
+  assert_has(svg, "7 of 12 arms shown");
+  free(svg);
+  svg = svg_of(trials, 12, "criteria", 0);
+  assert_has(svg, "arm 11");
+  free(svg);
+}
+
+static void what_cannot_be_drawn_is_an_error_that_says_why(void **unused) {
+  (void)unused;
+  synthetic_trial trial = BASELINE(1);
+  rp_error err = {0};
+  drawing drawn = a_drawing_of(&trial, 1);
+  assert_fails(plot(&drawn, "no-such", RP_PLOT_PNG, 0, &err), RP_EINPUT, err, "accuracy, criteria");
+  assert_fails(plot(&drawn, "criteria", RP_PLOT_PNG, 0, &err), RP_EINPUT, err, "no results for figure criteria");
+  assert_ok(plot(&drawn, NULL, RP_PLOT_SVG, 0, &err), err); /* the one that fits */
+  assert_int_equal(drawn.n_written, 1);
+  done_with(&drawn);
+}
+
+static void a_missing_gnuplot_is_said_to_be_missing(void **unused) {
+  (void)unused;
+  drawing drawn = a_drawing_of(TWO_SEEDS, 4);
+  rp_error err = {0};
+  char *before = strdup(getenv("PATH"));
+  setenv("PATH", drawn.folder, 1);
+  rp_status status = plot(&drawn, NULL, RP_PLOT_PNG, 0, &err);
+  setenv("PATH", before, 1);
+  free(before);
+  assert_int_equal(status, RP_EINPUT);
+  assert_non_null(strstr(err.message, "gnuplot"));
+  assert_non_null(strstr(err.message, "install"));
+  char command[200];
+  snprintf(command, sizeof command, "test -z \"$(ls '%s')\"", drawn.folder);
+  assert_int_equal(system(command), 0);
+  done_with(&drawn);
+}
+
+/* A gnuplot that fails: what it says is in the message, and no half of a figure is left. */
+static void what_gnuplot_says_when_it_fails_is_passed_on(void **unused) {
+  (void)unused;
+  drawing drawn = a_drawing_of(TWO_SEEDS, 4);
+  rp_error err = {0};
+  char command[400], path[300], *before = strdup(getenv("PATH"));
+  snprintf(
+      command, sizeof command,
+      "mkdir -p '%s.bin' && printf '#!/bin/sh\\necho no such terminal >&2\\nexit 3\\n' > '%s.bin/gnuplot' && chmod +x '%s.bin/gnuplot'",
+      drawn.path, drawn.path, drawn.path);
+  assert_int_equal(system(command), 0);
+  snprintf(path, sizeof path, "%s.bin:%s", drawn.path, before);
+  setenv("PATH", path, 1);
+  rp_status status = plot(&drawn, NULL, RP_PLOT_PNG, 0, &err);
+  setenv("PATH", before, 1);
+  free(before);
+  assert_int_equal(status, RP_ELIBRARY);
+  assert_non_null(strstr(err.message, "no such terminal"));
+  assert_int_equal(drawn.n_written, 0);
+  done_with(&drawn);
+}
+
+/* The data that gnuplot gets, by hand: epoch 3 of "eeDssReee" is the first of the sub-network: phase from 2 to 4; mean of 0.53+0.03 and
+ * 0.54+0.03. */
+static void the_script_has_means_ranges_and_phases(void **unused) {
+  (void)unused;
+  drawing drawn = a_drawing_of(TWO_SEEDS, 4);
+  RP_CLEANUP(rp_text_free)
+  rp_text script = {0};
+  rp_error err = {0};
+  rp_plot_options options = {.folder = drawn.folder, .paper = 1};
+  rp_figure_data data = {.options = &options};
+  double height;
+  int fits;
+  assert_ok(rp_query_trials(drawn.store, "x", &data.trials, &err), err);
+  assert_ok(rp_query_epochs(drawn.store, "x", &data.epochs, &err), err);
+  data.owners = calloc((size_t)data.epochs.n, sizeof *data.owners);
+  for (int i = 0; i < data.epochs.n; i++)
+    for (int j = 0; j < data.trials.n; j++)
+      if (rp_id_equal(data.trials.trials[j].trial, data.epochs.epochs[i].trial)) data.owners[i] = &data.trials.trials[j];
+  assert_ok(rp_figure_accuracy(&data, &script, &height, &fits, &err), err);
+  assert_true(fits);
+  assert_has(rp_text_string(&script), "\n3 66.5 66 67 56.5 56 57\n"); /* train is test + 0.1 */
+  assert_has(rp_text_string(&script), "phase_from[1] = 2\nphase_to[1] = 4\n");
+  assert_has(rp_text_string(&script), "n_phases = 1\n");
+  assert_has(rp_text_string(&script), "$published_test_standard << EOD\n1 52\n"); /* .520 at the paper's epoch 0 */
+  free(data.owners);
+  rp_trial_list_free(&data.trials);
+  rp_epoch_list_free(&data.epochs);
+  done_with(&drawn);
+}
+
+static void long_labels_are_wrapped_at_separators_and_cut_with_an_ellipsis(void **unused) {
+  (void)unused;
+  RP_CLEANUP(rp_text_free)
+  rp_text text = {0};
+  assert_int_equal(rp_script_wrap(&text, "ranker=ortho p=30", 10, 3), 2);
+  assert_string_equal(rp_text_string(&text), "ranker=\northo p=30");
+  rp_text_free(&text);
+  assert_int_equal(rp_script_wrap(&text, "äöüäöüäöüäöü", 6, 1), 1);
+  assert_string_equal(rp_text_string(&text), "äöüäö…");
+  rp_text_free(&text);
+  assert_int_equal(rp_script_wrap(&text, "short", 10, 2), 1);
+  assert_string_equal(rp_text_string(&text), "short");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(all_figures_are_drawn_in_every_format_whole_and_with_nothing_left_aside),
+      cmocka_unit_test(a_png_is_a_thousand_pixels_wide),
+      cmocka_unit_test(figures_say_axes_arms_and_how_many_seeds),
+      cmocka_unit_test(generated_images_are_said_to_prove_nothing),
+      cmocka_unit_test(published_points_are_overlaid_on_request),
+      cmocka_unit_test(labels_are_shown_as_they_are),
+      cmocka_unit_test(arms_of_unequal_length_or_without_results_do_not_stop_a_figure),
+      cmocka_unit_test(a_single_epoch_can_be_drawn),
+      cmocka_unit_test(accuracies_that_are_all_equal_can_be_drawn),
+      cmocka_unit_test(more_arms_than_lines_that_can_be_told_apart_are_counted),
+      cmocka_unit_test(what_cannot_be_drawn_is_an_error_that_says_why),
+      cmocka_unit_test(a_missing_gnuplot_is_said_to_be_missing),
+      cmocka_unit_test(what_gnuplot_says_when_it_fails_is_passed_on),
+      cmocka_unit_test(the_script_has_means_ranges_and_phases),
+      cmocka_unit_test(long_labels_are_wrapped_at_separators_and_cut_with_an_ellipsis),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
