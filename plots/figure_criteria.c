@@ -42,7 +42,9 @@ static void collect(const rp_trial_list *list, const char *arm, rp_seed_value *v
     if (strcmp(trial->arm, arm) != 0) continue;
     values[(*n_values)++] = (rp_seed_value){trial->seed, trial->headline_test_acc};
     note_epochs(all, trial->headline_epochs);
-    if (baseline) baselines[(*n_baselines)++] = (rp_seed_value){baseline->seed, baseline->headline_test_acc};
+    if (!baseline) continue;
+    baselines[(*n_baselines)++] = (rp_seed_value){baseline->seed, baseline->headline_test_acc};
+    note_epochs(all, baseline->headline_epochs);
   }
 }
 

@@ -60,7 +60,7 @@ int rp_script_wrap(rp_text *out, const char *text, int width, int most_lines) {
     size_t trimmed = length;
     while (trimmed > 0 && text[trimmed - 1] == ' ') trimmed--;
     rp_text_add_bytes(out, text, trimmed);
-    if (is_cut) rp_text_add(out, " …" + (trimmed == length));
+    if (is_cut) rp_text_add(out, trimmed < length ? " …" : "…");
     text += length;
     while (*text == ' ' || *text == '\n') text++;
   }

@@ -107,7 +107,7 @@ static int as_nobody(int (*work)(const char *), const char *path) {
     if (geteuid() == 0 && (setegid(65534) != 0 || seteuid(65534) != 0)) _exit(99);
     _exit(work(path));
   }
-  int status;
+  int status = 0;
   assert_true(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
   return WEXITSTATUS(status);
 }
@@ -185,7 +185,7 @@ static void a_full_disk_stops_with_an_error_and_leaves_the_database_readable(voi
   (void)unused;
   char *path = a_database();
   rp_error err = {0};
-  int status, result;
+  int status = 0, result;
   pid_t child = fork();
   if (child == 0) _exit(fills_the_disk(path));
   assert_true(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
@@ -199,7 +199,7 @@ static void a_writer_that_was_killed_loses_only_what_it_had_not_committed(void *
   (void)unused;
   char *path = a_database();
   rp_error err = {0};
-  int status;
+  int status = 0;
   pid_t child = fork();
   if (child == 0) {
     rp_store *store = NULL;
@@ -227,7 +227,7 @@ static void a_writer_that_was_killed_loses_only_what_it_had_not_committed(void *
 static void a_database_that_another_process_writes_to_is_busy(void **unused) {
   (void)unused;
   char *path = a_database(), byte;
-  int ready[2], finish[2], status;
+  int ready[2], finish[2], status = 0;
   rp_error err = {0};
   rp_store *store = NULL;
   assert_true(pipe(ready) == 0 && pipe(finish) == 0);
