@@ -1,7 +1,7 @@
 /* plugin.h: ranking criteria as shared objects: found, checked in a child process, loaded, described (DESIGN 10).
  *
- * Loading runs code of the plugin (its constructors), which may crash, hang or change the processor's floating-point modes. So a plugin is first loaded
- * in a child process, which sends back what it found; only what passed there is loaded for good. */
+ * Loading runs code of the plugin (its constructors), which may crash, hang or change the processor's floating-point modes. So a plugin is
+ * first loaded in a child process, which sends back what it found; only what passed there is loaded for good. */
 #ifndef RP_RANKING_PLUGIN_H
 #define RP_RANKING_PLUGIN_H
 
@@ -30,27 +30,28 @@ struct rp_plugin_description {
     double default_number, lowest, highest;
     char *default_text; /* RP_OPTION_CHOICE: its default; else NULL */
     char *choices;      /* RP_OPTION_CHOICE: "paper|authors"; else NULL */
-  } *options;
+  } * options;
 };
 
-/* The path of a ranker: a name is looked for as NAME.so in `folder` (the built-in ones), anything with a '/' or ending in .so is a path. Absolute, with
- * symbolic links resolved; the caller frees. Errors: RP_EINPUT: not found, with the names there are and the nearest one. */
+/* The path of a ranker: a name is looked for as NAME.so in `folder` (the built-in ones), anything with a '/' or ending in .so is a path.
+ * Absolute, with symbolic links resolved; the caller frees. Errors: RP_EINPUT: not found, with the names there are and the nearest one. */
 rp_status rp_plugin_find(const char *folder, const char *name_or_path, char **path, rp_error *err);
 
-/* Reads a plugin's description in a child process. Errors: RP_EINPUT: no shared object, undefined symbol (with the linker's message), no rp_ranker_plugin
- * in it, other ABI major version (both named), crashed or hung while loading, a name, flag or option that breaks the ABI's rules. */
+/* Reads a plugin's description in a child process. Errors: RP_EINPUT: no shared object, undefined symbol (with the linker's message), no
+ * rp_ranker_plugin in it, other ABI major version (both named), crashed or hung while loading, a name, flag or option that breaks the ABI's
+ * rules. */
 rp_status rp_plugin_describe(const char *path, rp_plugin_description *out, rp_error *err);
 void rp_plugin_description_free(rp_plugin_description *description);
 
-/* Loads a plugin into this process (a worker), after rp_plugin_describe accepted it: RTLD_NOW | RTLD_LOCAL, floating-point modes kept. Errors: as
- * rp_plugin_describe, but for crashes. */
+/* Loads a plugin into this process (a worker), after rp_plugin_describe accepted it: RTLD_NOW | RTLD_LOCAL, floating-point modes kept.
+ * Errors: as rp_plugin_describe, but for crashes. */
 rp_status rp_plugin_load(const char *path, rp_plugin *out, rp_error *err);
 
 /* Frees what rp_plugin owns; the shared object stays loaded. */
 void rp_plugin_free(rp_plugin *plugin);
 
-/* The folder of the built-in rankers: $REPR_RANKERS, else `rankers` beside the running program, else ../lib/repr/rankers from it. The caller frees.
- * Errors: RP_EINPUT where none of them is there. */
+/* The folder of the built-in rankers: $REPR_RANKERS, else `rankers` beside the running program, else ../lib/repr/rankers from it. The
+ * caller frees. Errors: RP_EINPUT where none of them is there. */
 rp_status rp_plugin_folder(char **out, rp_error *err);
 
 /* Names of all NAME.so in a folder, sorted; the caller frees each and the array. Errors: RP_EINPUT where the folder cannot be read. */

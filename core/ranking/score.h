@@ -1,4 +1,7 @@
-/* score.h: scores a state by one or many criteria in one pass over the scoring images (rules 6, 11, 12), and lets a criterion choose. */
+/* score.h: scores a state by one or many criteria in one pass over the scoring images (rules 6, 11, 12), and lets a criterion choose.
+ *
+ * Scored are the filters whose gate is open; candidates for a drop are those of them that are not marked as dropped (with `gate: off` the
+ * two differ). */
 #ifndef RP_RANKING_SCORE_H
 #define RP_RANKING_SCORE_H
 
@@ -10,34 +13,35 @@
 /* Which images criteria look at (rule 6). */
 typedef struct {
   enum { RP_SCORE_AUTO, RP_SCORE_TRAIN, RP_SCORE_VALIDATION } data; /* auto: ablation on validation, the rest on training images */
-  uint32_t images;                                                /* 0 = auto: 5,000 of training, all of validation */
+  uint32_t images;                                                  /* 0 = auto: 5,000 of training, all of validation */
 } rp_score_data;
 
 /* One criterion to score with. */
 typedef struct {
   const rp_plugin *plugin;
-  const rp_value *options;   /* one per option of the plugin, in its order; NULL where it has none */
-  rp_normalise normalise;    /* already resolved: the plugin's default or what the file says */
-  float *scores;             /* [n_filters], written: normalised; NaN for inactive filters */
-  float *raw;                /* [n_filters] or NULL: before normalisation */
-  double seconds;            /* written */
+  const rp_value *options; /* one per option of the plugin, in its order; NULL where it has none */
+  rp_normalise normalise;  /* already resolved: the plugin's default or what the file says */
+  float *scores;           /* [n_filters], written: normalised; NaN for inactive filters */
+  float *raw;              /* [n_filters] or NULL: before normalisation */
+  double seconds; /* written: time spent in the plugin itself, services included; what was measured for an earlier criterion is free */
 } rp_scoring;
 
 typedef struct {
   rp_net *net;
   const rp_state *state;     /* before the drop */
-  const rp_dataset *dataset;
+  const rp_dataset *dataset; /* NULL will do for criteria that look at weights only */
   rp_score_data data;
   void (*log)(void *user, const char *line); /* what plugins say; may be NULL */
   void *user;
 } rp_scoring_pass;
 
-/* Scores with all `n` criteria in one pass (batches of 250, evaluation mode). Errors: RP_EPLUGIN with plugin, layer and reason (its own message, NaN left or
- * returned, Inf); RP_EINPUT where an oracle has no validation split; those of net.h. */
+/* Scores with all `n` criteria in one pass (batches of 250, evaluation mode). Errors: RP_EPLUGIN with plugin, layer and reason (its own
+ * message, NaN left or returned, Inf); RP_EINPUT where an oracle has no validation split; those of net.h. */
 rp_status rp_score(const rp_scoring_pass *pass, rp_scoring *scorings, int n, rp_error *err);
 
-/* Scores with the acting criterion `acting` (the first of `scorings`) and its n − 1 shadows, and selects. A plugin that has `choose` decides the set itself
- * (checked: exact count, only candidates, limits kept); else rp_select does. `set`, `ranks`, `record` as there. */
+/* Scores with the acting criterion `acting` (the first of `scorings`) and its n − 1 shadows, and selects. A plugin that has `choose`
+ * decides the set itself (checked: exact count, only candidates, limits kept: else RP_EPLUGIN); else rp_select does. `set`, `ranks`,
+ * `record` as there. */
 rp_status rp_score_and_choose(const rp_scoring_pass *pass, const rp_selection *how, rp_scoring *scorings, int n, uint8_t *set, int *ranks,
                               rp_selection_record *record, rp_error *err);
 

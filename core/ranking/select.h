@@ -1,4 +1,5 @@
-/* select.h: from importances to the set that is dropped: normalisation, limits, ties, exact counts (SEMANTICS rules 12 to 14). Pure functions.
+/* select.h: from importances to the set that is dropped: normalisation, limits, ties, exact counts (SEMANTICS rules 12 to 14). Pure
+ * functions.
  *
  * "Active" is here a filter that may be dropped: not dropped already. */
 #ifndef RP_RANKING_SELECT_H
@@ -55,7 +56,8 @@ typedef struct {
 typedef struct {
   int count;       /* how many are dropped */
   int limits_used; /* filters that would have gone but for a limit (skip, keep_at_least, drop_at_most) */
-  int ties_at_cut; /* filters whose fate the draw decided: dropped ones and kept ones of equal score that the limits would have let change places */
+  int ties_at_cut; /* filters whose fate the draw decided: dropped ones and kept ones of equal score that the limits would have let change
+                      places */
 } rp_selection_record;
 
 /* How many filters a drop takes (rule 13), and whether that can be met given which are active.
@@ -64,15 +66,17 @@ typedef struct {
  *   count            the drop's exact count
  *   lowest, highest  [n_convs] or NULL, written: at least and at most so many of each layer. Scope layer: both the layer's quota
  *
- * Errors: RP_EINPUT with the numbers. Usable before a run: whether a later drop before a regrow can be met does not depend on which filters the
- * earlier ones took under the same limits, so that any set that rp_select gives (on zero scores, say) can stand for `dropped_before`. */
+ * Errors: RP_EINPUT with the numbers. Usable before a run: whether a later drop before a regrow can be met does not depend on which filters
+ * the earlier ones took under the same limits, so that any set that rp_select gives (on zero scores, say) can stand for `dropped_before`.
+ */
 rp_status rp_selection_count(const rp_filter_counts *counts, const rp_selection *how, const uint8_t *dropped_before, int *count,
                              uint32_t *lowest, uint32_t *highest, rp_error *err);
 
 /* Normalises scores in place (rule 12). `active`: [n_filters]. Inactive filters' scores are left alone. Errors: RP_EMEMORY. */
 rp_status rp_normalise_scores(const rp_filter_counts *counts, rp_normalise how, const uint8_t *active, float *scores, rp_error *err);
 
-/* The worst `count` candidates under the limits, worst first by (score, tie draw); ties are drawn keyed (seed, RP_DRAW_TIE, cycle, conv, k).
+/* The worst `count` candidates under the limits, worst first by (score, tie draw); ties are drawn keyed (seed, RP_DRAW_TIE, cycle, conv,
+ * k).
  *
  *   scores   [n_filters], normalised; higher = keep; finite for active filters
  *   active   [n_filters], nonzero = candidate
@@ -84,7 +88,8 @@ rp_status rp_normalise_scores(const rp_filter_counts *counts, rp_normalise how, 
 rp_status rp_select(const rp_filter_counts *counts, const rp_selection *how, const float *scores, const uint8_t *active, uint64_t seed,
                     uint32_t cycle, uint8_t *set, int *ranks, rp_selection_record *record, rp_error *err);
 
-/* The ranks and the record of a set that was chosen in another way (by a plugin) under the same limits. Arguments as in rp_select, `set` only read. */
+/* The ranks and the record of a set that was chosen in another way (by a plugin) under the same limits. Arguments as in rp_select, `set`
+ * only read. */
 rp_status rp_selection_describe(const rp_filter_counts *counts, const rp_selection *how, const float *scores, const uint8_t *active,
                                 uint64_t seed, uint32_t cycle, const uint8_t *set, int *ranks, rp_selection_record *record, rp_error *err);
 
