@@ -8,6 +8,7 @@
 #ifndef RP_NN_NET_H
 #define RP_NN_NET_H
 
+#include "core/base/draws.h"
 #include "core/nn/parameters.h"
 
 typedef struct rp_net rp_net;
@@ -24,8 +25,12 @@ const rp_layout *rp_net_layout(const rp_net *net);
  * written. Errors: RP_ENUMERIC from LAPACK, RP_EMEMORY. (init.c) */
 rp_status rp_init_parameters(const rp_net *net, uint64_t seed, float *parameters, rp_error *err);
 
-/* One filter drawn as rp_init_parameters draws filters of its layer, from any stream: C·R·S values into `weights`. For the kinds that draw a
- * layer as a whole (orthogonal): a row of the same expected norm. (init.c) */
+/* Row k of a weight tensor (conv or fc; C·E values into `weights`) drawn as rp_init_parameters draws rows of it, from any stream. For the kinds
+ * that draw a layer as a whole (orthogonal): a random direction of the same expected norm. (init.c) */
+void rp_init_row(const rp_net *net, int tensor, const rp_stream *stream, float *weights);
+
+/* One filter drawn so from the stream (seed, RP_DRAW_REINIT, cycle, conv, k): C·R·S values into `weights`. Errors: RP_EINPUT where there is no
+ * such filter. (init.c) */
 rp_status rp_init_filter(const rp_net *net, int filter, uint64_t seed, uint32_t cycle, float *weights, rp_error *err);
 
 /* The expected Euclidean norm (root of the mean square norm) of a filter's C·R·S weights at initialisation. (init.c) */

@@ -1,0 +1,75 @@
+/* layer_conv.c: convolution, bias and ReLU, on the kernels of dnn.h. */
+#include "core/nn/layer.h"
+
+static rp_status extent(const rp_layer_spec *spec, const rp_extent *in, rp_extent *out, rp_error *err) {
+  RP_TRY(rp_window_extent(spec, in, out, err));
+  out->channels = spec->outputs;
+  return RP_OK;
+}
+
+static int weights_per_unit(const rp_layer_spec *spec, const rp_extent *in) {
+  (void)in;
+  return spec->kernel * spec->kernel;
+}
+
+static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
+  const rp_extent in = {.channels = layer->in.channels, .height = layer->in.height, .width = layer->in.width};
+  const rp_dnn_conv_spec spec = {.source = layer->in,
+                                 .output = layer->out,
+                                 .source_gradient = layer->in_gradient,
+                                 .output_gradient = layer->out_gradient,
+                                 .window = rp_window_of(layer->spec, &in),
+                                 .has_bias = layer->spec->has_bias,
+                                 .has_relu = layer->has_relu};
+  rp_dnn_conv *conv = NULL;
+  RP_TRY(rp_dnn_conv_create(dnn, &spec, &conv, err));
+  layer->own = conv;
+  return RP_OK;
+}
+
+static void release(rp_layer *layer) {
+  rp_dnn_conv *conv = layer->own;
+  rp_dnn_conv_free(&conv);
+  layer->own = NULL;
+}
+
+static rp_status forward(rp_layer *layer, rp_error *err) {
+  return rp_dnn_conv_forward(layer->own, err);
+}
+
+/* The ReLU's gradient: 0 where its output is 0. */
+RP_VECTORISED static void mask(float *restrict gradient, const float *restrict output, size_t n) {
+  for (size_t i = 0; i < n; i += 8) /* maps of convs are made of whole blocks */
+    for (size_t lane = i; lane < i + 8; lane++) {
+      const float passed = gradient[lane];
+      gradient[lane] = output[lane] > 0 ? passed : 0;
+    }
+}
+
+static rp_status backward(rp_layer *layer, rp_error *err) {
+  if (layer->has_relu) mask(layer->out_gradient.values, layer->out.values, rp_map_size(&layer->out));
+  return rp_dnn_conv_backward(layer->own, err);
+}
+
+static rp_status load(rp_layer *layer, const float *weights, const float *bias, rp_error *err) {
+  return rp_dnn_conv_load(layer->own, weights, bias, err);
+}
+
+static void clear(rp_layer *layer) {
+  rp_dnn_conv_clear(layer->own);
+}
+
+static rp_status gradients(rp_layer *layer, float *weights, float *bias, rp_error *err) {
+  return rp_dnn_conv_gradient(layer->own, weights, bias, err);
+}
+
+const rp_layer_functions RP_CONV_LAYER = {.extent = extent,
+                                          .weights_per_unit = weights_per_unit,
+                                          .weight_kind = RP_CONV_WEIGHT,
+                                          .create = create,
+                                          .free = release,
+                                          .forward = forward,
+                                          .backward = backward,
+                                          .load = load,
+                                          .clear = clear,
+                                          .gradients = gradients};

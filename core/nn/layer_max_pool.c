@@ -1,0 +1,175 @@
+/* layer_max_pool.c: max pooling in plain C, over blocks of channels side by side.
+ *
+ * Forward keeps, besides the maximum, which tap of the window it came from: one byte per output, the first of equal ones, NONE where a
+ * fused ReLU cut it off. Backward gathers: each pixel of the input adds up the windows whose maximum it is and is written once. NaN never
+ * wins; parameters that are not finite are refused when they are loaded. */
+#include "core/nn/layer.h"
+
+#include "core/base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { NONE = 255, LARGEST_KERNEL = 15 }; /* 15 · 15 taps fit below NONE */
+
+/* Positions first … last - 1. */
+typedef struct {
+  int first, last;
+} range;
+
+typedef struct {
+  rp_window window;
+  range inside[LARGEST_KERNEL]; /* outputs along a row whose windows have column s of their taps on the input, by s */
+  uint8_t *taps;                /* as out */
+  int32_t *row_of_taps;         /* one row of out, while it is worked on */
+} max_pool;
+
+static rp_status extent(const rp_layer_spec *spec, const rp_extent *in, rp_extent *out, rp_error *err) {
+  if (spec->kernel > LARGEST_KERNEL)
+    return rp_fail(err, RP_EINPUT, "kernel is %d; a max_pool's must be 1 to %d", spec->kernel, LARGEST_KERNEL);
+  return rp_window_extent(spec, in, out, err);
+}
+
+/* Outputs along an axis whose tap `tap` lies on the input: 0 ≤ output · stride − before + tap < size. */
+static range outputs_inside(int tap, int before, int stride, int size, int n_outputs) {
+  const int skipped = before - tap, end = size + skipped;
+  const int first = skipped > 0 ? (skipped + stride - 1) / stride : 0, last = end > 0 ? (end + stride - 1) / stride : 0;
+  return (range){first, last < n_outputs ? last : n_outputs};
+}
+
+static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
+  (void)dnn;
+  const rp_extent in = {.channels = layer->in.channels, .height = layer->in.height, .width = layer->in.width};
+  max_pool *pool;
+  RP_TRY(rp_allocate(1, sizeof *pool, &pool, err));
+  layer->own = pool;
+  pool->window = rp_window_of(layer->spec, &in);
+  for (int s = 0; s < pool->window.kernel; s++)
+    pool->inside[s] = outputs_inside(s, pool->window.left, pool->window.stride, in.width, layer->out.width);
+  RP_TRY(rp_allocate((size_t)layer->out.width * (size_t)layer->out.block, sizeof *pool->row_of_taps, &pool->row_of_taps, err));
+  return rp_allocate(rp_map_size(&layer->out), 1, &pool->taps, err);
+}
+
+static void release(rp_layer *layer) {
+  max_pool *pool = layer->own;
+  if (pool) rp_free_pointer(&pool->taps), rp_free_pointer(&pool->row_of_taps);
+  rp_free_pointer(&layer->own);
+}
+
+/* ---- One plane of `block` channels: `block` is a constant wherever this is inlined. Tap by tap along whole rows, so that steps are
+ * independent -- */
+
+/* Masks rather than branches, which compilers cannot turn into vector code. */
+static inline __attribute__((always_inline)) void take_larger(const float *restrict pixel, float *restrict largest, int32_t *restrict from,
+                                                              int32_t tap, int block) {
+  for (int c = 0; c < block; c++) {
+    const int32_t wins = -(int32_t)(pixel[c] > largest[c]);
+    from[c] = (tap & wins) | (from[c] & ~wins);
+  }
+  for (int c = 0; c < block; c++) {
+    const float value = pixel[c], before = largest[c];
+    largest[c] = value > before ? value : before;
+  }
+}
+
+static inline __attribute__((always_inline)) void plane_forward(const rp_layer *layer, const float *restrict in, float *restrict out,
+                                                                uint8_t *restrict taps, int block) {
+  const max_pool *pool = layer->own;
+  const int kernel = pool->window.kernel, stride = pool->window.stride, row = layer->out.width * block;
+  const float lowest = layer->has_relu ? 0 : -INFINITY;
+  int32_t *restrict from = pool->row_of_taps;
+  for (int y = 0; y < layer->out.height; y++, out += row, taps += row) {
+    for (int i = 0; i < row; i++) out[i] = lowest, from[i] = NONE;
+    for (int r = 0; r < kernel; r++) {
+      const int in_y = y * stride - pool->window.top + r;
+      if (in_y < 0 || in_y >= layer->in.height) continue;
+      for (int s = 0; s < kernel; s++) {
+        const int32_t tap = r * kernel + s;
+        for (int x = pool->inside[s].first; x < pool->inside[s].last; x++) {
+          const float *pixel = in + ((ptrdiff_t)in_y * layer->in.width + x * stride - pool->window.left + s) * block;
+          take_larger(pixel, out + x * block, from + x * block, tap, block);
+        }
+      }
+    }
+    for (int x = 0; x < layer->out.width; x++)
+      for (int c = 0; c < block; c++) taps[x * block + c] = (uint8_t)from[x * block + c];
+  }
+}
+
+static inline __attribute__((always_inline)) void plane_backward(const rp_layer *layer, const float *restrict out_gradient,
+                                                                 const uint8_t *restrict taps, float *restrict in_gradient, int block) {
+  const max_pool *pool = layer->own;
+  const int kernel = pool->window.kernel, stride = pool->window.stride, row = layer->in.width * block, out_row = layer->out.width * block;
+  for (int in_y = 0; in_y < layer->in.height; in_y++, in_gradient += row) {
+    memset(in_gradient, 0, (size_t)row * sizeof *in_gradient);
+    for (int r = 0; r < kernel; r++) {
+      const int from_top = in_y + pool->window.top - r, y = from_top / stride;
+      if (from_top < 0 || from_top % stride != 0 || y >= layer->out.height) continue;
+      for (int s = 0; s < kernel; s++) {
+        const int32_t tap = r * kernel + s;
+        for (int x = pool->inside[s].first; x < pool->inside[s].last; x++) {
+          const ptrdiff_t at = (ptrdiff_t)y * out_row + x * block;
+          float *sum = in_gradient + (x * stride - pool->window.left + s) * block;
+          for (int c = 0; c < block; c++) {
+            const float gradient = out_gradient[at + c];
+            sum[c] += taps[at + c] == tap ? gradient : 0;
+          }
+        }
+      }
+    }
+  }
+}
+
+static size_t plane_size(const rp_map *map) {
+  return (size_t)map->height * (size_t)map->width * (size_t)map->block;
+}
+
+static size_t n_planes(const rp_map *map) {
+  return rp_map_size(map) / plane_size(map);
+}
+
+/* One function per block size, so that the loops over channels have constant bounds. */
+#define FOR_BLOCK(block)                                                                                                                   \
+  RP_VECTORISED static void forward_##block(const rp_layer *layer, size_t plane) {                                                         \
+    const size_t from = plane * plane_size(&layer->in), to = plane * plane_size(&layer->out);                                              \
+    plane_forward(layer, layer->in.values + from, layer->out.values + to, ((max_pool *)layer->own)->taps + to, block);                     \
+  }                                                                                                                                        \
+  RP_VECTORISED static void backward_##block(const rp_layer *layer, size_t plane) {                                                        \
+    const size_t from = plane * plane_size(&layer->out), to = plane * plane_size(&layer->in);                                              \
+    plane_backward(layer, layer->out_gradient.values + from, ((max_pool *)layer->own)->taps + from, layer->in_gradient.values + to,        \
+                   block);                                                                                                                 \
+  }
+FOR_BLOCK(1)
+FOR_BLOCK(8)
+FOR_BLOCK(16)
+#undef FOR_BLOCK
+
+static rp_status forward(rp_layer *layer, rp_error *err) {
+  (void)err;
+  for (size_t plane = 0; plane < n_planes(&layer->in); plane++) {
+    if (layer->in.block == 16)
+      forward_16(layer, plane);
+    else if (layer->in.block == 8)
+      forward_8(layer, plane);
+    else
+      forward_1(layer, plane);
+  }
+  return RP_OK;
+}
+
+static rp_status backward(rp_layer *layer, rp_error *err) {
+  (void)err;
+  if (!layer->in_gradient.values) return RP_OK;
+  for (size_t plane = 0; plane < n_planes(&layer->in); plane++) {
+    if (layer->in.block == 16)
+      backward_16(layer, plane);
+    else if (layer->in.block == 8)
+      backward_8(layer, plane);
+    else
+      backward_1(layer, plane);
+  }
+  return RP_OK;
+}
+
+const rp_layer_functions RP_MAX_POOL_LAYER = {
+    .extent = extent, .create = create, .free = release, .forward = forward, .backward = backward};

@@ -1,0 +1,111 @@
+/* model.c: names of layer kinds, and the check that a list of layers makes a net. */
+#include "core/nn/model.h"
+
+#include "core/nn/net_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  const rp_layer_functions *functions;
+} KINDS[] = {
+    [RP_CONV] = {"conv", &RP_CONV_LAYER},
+    [RP_MAX_POOL] = {"max_pool", &RP_MAX_POOL_LAYER},
+    [RP_FC] = {"fc", &RP_FC_LAYER},
+};
+_Static_assert(sizeof KINDS / sizeof KINDS[0] == RP_N_LAYER_KINDS, "each kind of layer has its row");
+
+const char *rp_layer_kind_name(rp_layer_kind kind) {
+  return (unsigned)kind < RP_N_LAYER_KINDS ? KINDS[kind].name : "unknown";
+}
+
+const rp_layer_functions *rp_layer_functions_of(rp_layer_kind kind) {
+  return KINDS[kind].functions;
+}
+
+void rp_model_free(rp_model *model) {
+  free(model->layers);
+  *model = (rp_model){0};
+}
+
+rp_extent rp_input_extent(const rp_model *model, const rp_extent *extents, int layer) {
+  int input = model->layers[layer].inputs[0];
+  if (input != RP_IMAGE) return extents[input];
+  return (rp_extent){.channels = model->channels, .height = model->height, .width = model->width};
+}
+
+enum { LARGEST_SIDE = 1 << 15, LARGEST_CHANNELS = 1 << 20, LARGEST_MAP = 1 << 28 };
+
+static rp_status check_image(const rp_model *model, rp_error *err) {
+  if (model->channels < 1 || model->height < 1 || model->width < 1 || model->channels > LARGEST_CHANNELS || model->height > LARGEST_SIDE ||
+      model->width > LARGEST_SIDE)
+    return rp_fail(err, RP_EINPUT, "images of %d×%d×%d (C×H×W) cannot be: each must be at least 1, and at most %d, %d and %d",
+                   model->channels, model->height, model->width, LARGEST_CHANNELS, LARGEST_SIDE, LARGEST_SIDE);
+  if (model->n_classes < 2 || model->n_classes > 256)
+    return rp_fail(err, RP_EINPUT, "%d classes; there must be 2 to 256", model->n_classes);
+  if (model->n_layers < 1)
+    return rp_fail(err, RP_EINPUT, "a model without layers; it needs at least one fc of %d outputs", model->n_classes);
+  return RP_OK;
+}
+
+static rp_status check_name(const rp_model *model, int layer, rp_error *err) {
+  const char *name = model->layers[layer].name;
+  if (name[0] == '\0' || !memchr(name, '\0', RP_NAME_SIZE))
+    return rp_fail(err, RP_EINPUT, "layer %d has no name, or one of more than %d bytes", layer + 1, RP_NAME_SIZE - 1);
+  for (int other = 0; other < layer; other++)
+    if (strcmp(model->layers[other].name, name) == 0)
+      return rp_fail(err, RP_EINPUT, "layers %d and %d are both named '%s'; names must differ", other + 1, layer + 1, name);
+  return RP_OK;
+}
+
+/* Every layer must be read by exactly one later one, but for the last, by none: what nothing reads could not learn. */
+static rp_status check_readers(const rp_model *model, int layer, rp_error *err) {
+  int first = -1;
+  for (int reader = layer + 1; reader < model->n_layers; reader++) {
+    if (model->layers[reader].inputs[0] != layer) continue;
+    if (first >= 0)
+      return rp_fail(err, RP_EINPUT, "both %s and %s read it; one layer may", model->layers[first].name, model->layers[reader].name);
+    first = reader;
+  }
+  if (first < 0 && layer < model->n_layers - 1) return rp_fail(err, RP_EINPUT, "no layer reads it; remove it or name it as an input");
+  return RP_OK;
+}
+
+static rp_status check_layer(const rp_model *model, int layer, rp_extent *extents, rp_error *err) {
+  const rp_layer_spec *spec = &model->layers[layer];
+  if ((unsigned)spec->kind >= RP_N_LAYER_KINDS) return rp_fail(err, RP_EINPUT, "unknown kind of layer (%d)", (int)spec->kind);
+  if (spec->n_inputs != 1) return rp_fail(err, RP_EINPUT, "%d inputs; a %s has one", spec->n_inputs, rp_layer_kind_name(spec->kind));
+  if (spec->inputs[0] != RP_IMAGE && (spec->inputs[0] < 0 || spec->inputs[0] >= layer))
+    return rp_fail(err, RP_EINPUT,
+                   "its input is layer %d, which does not stand before it (layer %d); inputs are earlier layers or the image",
+                   spec->inputs[0] + 1, layer + 1);
+  const rp_layer_functions *functions = KINDS[spec->kind].functions;
+  if (functions->weights_per_unit) {
+    if (spec->outputs < 1 || spec->outputs > LARGEST_CHANNELS)
+      return rp_fail(err, RP_EINPUT, "%d outputs; it must have 1 to %d", spec->outputs, LARGEST_CHANNELS);
+    if ((unsigned)spec->init.kind >= RP_N_INITS) return rp_fail(err, RP_EINPUT, "unknown initialisation (%d)", (int)spec->init.kind);
+  }
+  rp_extent in = rp_input_extent(model, extents, layer);
+  RP_TRY(functions->extent(spec, &in, &extents[layer], err));
+  if ((int64_t)extents[layer].channels * extents[layer].height * extents[layer].width > LARGEST_MAP)
+    return rp_fail(err, RP_EINPUT, "an output of %d×%d×%d (C×H×W) is too large", extents[layer].channels, extents[layer].height,
+                   extents[layer].width);
+  return RP_OK;
+}
+
+rp_status rp_model_check(const rp_model *model, rp_extent *extents, rp_error *err) {
+  RP_TRY(check_image(model, err));
+  for (int layer = 0; layer < model->n_layers; layer++) {
+    RP_TRY(check_name(model, layer, err));
+    RP_TRY_IN(check_layer(model, layer, extents, err), err, "%s", model->layers[layer].name);
+  }
+  for (int layer = 0; layer < model->n_layers; layer++) RP_TRY_IN(check_readers(model, layer, err), err, "%s", model->layers[layer].name);
+  const rp_layer_spec *last = &model->layers[model->n_layers - 1];
+  const rp_extent *out = &extents[model->n_layers - 1];
+  if (last->kind != RP_FC || last->outputs != model->n_classes)
+    return rp_fail(err, RP_EINPUT,
+                   "%s: the last layer is a %s with an output of %d×%d×%d (C×H×W); it must be an fc of %d outputs, one per class",
+                   last->name, rp_layer_kind_name(last->kind), out->channels, out->height, out->width, model->n_classes);
+  return RP_OK;
+}
