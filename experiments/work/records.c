@@ -56,6 +56,17 @@ static int whole_at(const rp_node *config, const char *path) {
   return rp_node_integer(rp_node_at(config, path), &value) ? (int)value : -1;
 }
 
+/* Whether any of a trial's drops looks at the validation split: its best-validation epoch is then marked (rule 21). */
+static int validation_ranks(const rp_trial_plan *plan) {
+  for (int i = 0; i < plan->program.n_steps; i++) {
+    if (plan->program.steps[i].kind != RP_OP_DROP) continue;
+    int data = plan->program.steps[i].as.drop.score.data;
+    int measures = (plan->criteria[i].description.flags & RP_USES_ABLATION) != 0;
+    if (data == RP_SCORE_VALIDATION || (data == RP_SCORE_AUTO && measures)) return 1;
+  }
+  return 0;
+}
+
 static rp_status put_trial(const rp_campaign *campaign, int i, rp_store *store, rp_error *err) {
   const rp_node *config = campaign->experiment.trials[i].config;
   RP_CLEANUP(free_parameters) parameter_list parameters = {0};
@@ -74,6 +85,7 @@ static rp_status put_trial(const rp_campaign *campaign, int i, rp_store *store, 
                       .data = name_at(config, "data"),
                       .config_json = campaign->configs[i],
                       .epochs = (int)campaign->plans[i].program.epochs,
+                      .validation_ranks = validation_ranks(&campaign->plans[i]),
                       .params = parameters.rows,
                       .n_params = (int)parameters.n};
   return rp_store_put_trial(store, &row, err);

@@ -1,0 +1,25 @@
+/* command.h: the command line's subcommands: one row and one file (command_NAME.c) each. */
+#ifndef RP_COMMAND_H
+#define RP_COMMAND_H
+
+#include "core/base/status.h"
+
+/* X(name, function, one line of help) */
+#define RP_COMMAND_LIST(X)                                                                                                                 \
+  X("run", rp_command_run, "compute what an experiment still misses")                                                                      \
+  X("plan", rp_command_plan, "dry run: trials, states, disk; nothing is written")                                                          \
+  X("status", rp_command_status, "what is done, running, failed and why")                                                                  \
+  X("show", rp_command_show, "one trial whole")                                                                                            \
+  X("report", rp_command_report, "a table with statistics")                                                                                \
+  X("plot", rp_command_plot, "figures")                                                                                                    \
+  X("rankers", rp_command_rankers, "ranking criteria: list, info NAME")
+
+/* Each parses its own arguments (arguments[0] is "repr NAME"). */
+#define RP_COMMAND_DECLARATION(name, function, help) rp_status function(int n, char **arguments, rp_error *err);
+RP_COMMAND_LIST(RP_COMMAND_DECLARATION)
+#undef RP_COMMAND_DECLARATION
+
+/* $REPR_DB, else results/repr.db: where `--db` does not say. */
+const char *rp_default_database(void);
+
+#endif
