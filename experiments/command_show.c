@@ -1,0 +1,98 @@
+/* command_show.c: `repr show`: one trial whole: its settings, epochs and events. */
+#include "experiments/command.h"
+#include "results/query.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_DB = 1 };
+
+typedef struct {
+  const char *trial, *database;
+} show_arguments;
+
+static const struct argp_option OPTIONS[] = {{"db", OPTION_DB, "FILE", 0, "Database (default: $REPR_DB, else results/repr.db)", 0}, {0}};
+
+static error_t parse(int key, char *value, struct argp_state *state) {
+  show_arguments *arguments = state->input;
+  switch (key) {
+  case OPTION_DB: arguments->database = value; return 0;
+  case ARGP_KEY_ARG:
+    if (arguments->trial) argp_error(state, "one trial at a time");
+    arguments->trial = value;
+    return 0;
+  case ARGP_KEY_NO_ARGS: argp_error(state, "a trial is missing: the beginning of its id, or ARM/SEED (see `repr status`)"); return 0;
+  default: return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp ARGP = {OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events. TRIAL is the beginning of its id, or ARM/SEED.", 0, 0, 0};
+
+static int is_named(const rp_trial_result *trial, const char *name) {
+  char hex[RP_ID_HEX + 1];
+  rp_id_hex(trial->trial, hex);
+  if (strlen(name) <= RP_ID_HEX && strncmp(hex, name, strlen(name)) == 0) return 1;
+  const char *slash = strrchr(name, '/');
+  if (!slash || strtoll(slash + 1, NULL, 10) != trial->seed) return 0;
+  size_t length = (size_t)(slash - name);
+  return strlen(trial->arm) == length && strncmp(trial->arm, name, length) == 0;
+}
+
+/* The same trial in several experiments is one. */
+static rp_status find_trial(const rp_trial_list *trials, const char *name, const rp_trial_result **out, rp_error *err) {
+  *out = NULL;
+  for (int i = 0; i < trials->n; i++) {
+    if (!is_named(&trials->trials[i], name)) continue;
+    if (*out && !rp_id_equal((*out)->trial, trials->trials[i].trial))
+      return rp_fail(err, RP_EUSAGE, "'%s' fits more than one trial; give more of the id (see `repr status`)", name);
+    *out = &trials->trials[i];
+  }
+  return *out ? RP_OK : rp_fail(err, RP_EUSAGE, "no trial '%s'; `repr status` lists them", name);
+}
+
+static rp_status print_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
+  (void)err;
+  int *n_rows = user;
+  for (int i = 0; i < n_columns && *n_rows == 0; i++) printf("%-14s", names[i]);
+  if ((*n_rows)++ == 0) putchar('\n');
+  for (int i = 0; i < n_columns; i++) printf("%-14.60s", values[i] ? values[i] : "-");
+  putchar('\n');
+  return RP_OK;
+}
+
+static rp_status print_table(rp_store *store, const char *title, const char *sql, const char *trial, rp_error *err) {
+  printf("\n%s\n", title);
+  int n_rows = 0;
+  return rp_query_rows(store, sql, trial, print_row, &n_rows, err);
+}
+
+static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *err) {
+  char hex[RP_ID_HEX + 1];
+  rp_id_hex(trial->trial, hex);
+  printf("trial %s: %s/%lld of %s, %d of %d epochs\n", hex, trial->arm, (long long)trial->seed, trial->experiment, trial->epochs_done, trial->epochs);
+  if (trial->message) printf("failed: %s\n", trial->message);
+  RP_TRY(print_table(store, "settings", "SELECT printf('%-30s', key) AS key, value FROM v_params WHERE trial = ?1 ORDER BY key", hex, err));
+  RP_TRY(print_table(store, "epochs",
+                     "SELECT DISTINCT epoch, phase, lr, round(train_loss, 4) AS train_loss, round(train_acc, 4) AS train_acc, round(val_acc, 4) AS val_acc, "
+                     "round(test_acc, 4) AS test_acc, round(ortho_mean, 4) AS ortho_mean, active_filters FROM v_epochs WHERE trial = ?1 ORDER BY epoch",
+                     hex, err));
+  return print_table(store, "events",
+                     "SELECT DISTINCT epoch, cycle, event, dropped, round(test_acc_before, 4) AS test_before, round(test_acc_after, 4) AS test_after, limits_used, "
+                     "ties_at_cut, constraints_asked AS asked, constraints_met AS met, max_cos_left, round(seconds, 2) AS seconds FROM v_events WHERE trial = ?1",
+                     hex, err);
+}
+
+rp_status rp_command_show(int n, char **arguments, rp_error *err) {
+  show_arguments parsed = {.database = rp_default_database()};
+  argp_err_exit_status = rp_status_exit(RP_EUSAGE);
+  if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
+  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
+  RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
+  RP_CLEANUP(rp_trial_list_free) rp_trial_list trials = {0};
+  RP_TRY(rp_query_trials(store, NULL, &trials, err));
+  const rp_trial_result *trial;
+  RP_TRY(find_trial(&trials, parsed.trial, &trial, err));
+  return show(store, trial, err);
+}
