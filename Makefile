@@ -47,6 +47,14 @@ $(EMBEDDED_OBJECTS): $(BUILD)/objects/%.o: $(BUILD)/embedded/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
+# What the environment of a computed state says of this build: it moves with every source that touches numbers.
+NUMERIC_SOURCES := $(sort $(wildcard core/*/*.c core/*/*.h rankers/*.c rankers/*.h))
+ENVIRONMENT_OBJECT := $(BUILD)/objects/experiments/work/environment.o
+$(ENVIRONMENT_OBJECT): $(NUMERIC_SOURCES)
+$(ENVIRONMENT_OBJECT): WARNINGS += -DRP_BUILD_FLAGS='"$(CFLAGS) $(SANITIZE_FLAGS)"' \
+  -DRP_BUILD_NUMERIC_SOURCES='"$(shell cat $(NUMERIC_SOURCES) | cksum | tr ' ' -)"' \
+  -DRP_BUILD_COMMIT='"$(shell git rev-parse HEAD 2>/dev/null)"'
+
 $(BUILD)/rankers/%.so: rankers/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -shared $< -o $@ -lm
@@ -65,12 +73,64 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/librepr.a
 # Tests find the plugins in ../../rankers and ../plugins, seen from their own folder.
 $(TESTS): | $(RANKERS) $(TEST_PLUGINS)
 
-# The tests alone, without the checks of `make test`: make one with `make build/tests/unit/test_draws`.
+# ---- Targets for people ------------------------------------------------------------------------------------------------------------------------
+
+# What building, running and testing needs, as Debian packages. clang and its runtime are for `make fuzz` only.
+PACKAGES := gcc make libdnnl-dev libopenblas-dev liblapacke-dev libyaml-dev libsqlite3-dev libxxhash-dev librandom123-dev libcmocka-dev \
+            gnuplot-nox fonts-dejavu-core
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+deps:
+	@missing=""; for package in $(PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then echo "Please install:$$missing"; exit 1; fi; \
+	echo "Installing:$$missing"; $(SUDO) apt-get update -qq && \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing
+
+# Builds in a make of its own: what deps installs is then seen by every rule.
+demo: deps
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/repr run experiments/demo.yaml
+	$(BUILD)/repr report demo
+	$(BUILD)/repr plot demo
+
+test: deps
+	@$(MAKE) --no-print-directory all tests $(TEST_PLUGINS)
+	@BUILD=$(BUILD) sh tests/run.sh $(TESTS)
+
+# The tests that a sanitizer build runs: what is in memory and what comes from outside.
+test-sanitized: deps
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined all-and-tests
+	@BUILD=build-address-undefined sh tests/run.sh $(patsubst $(BUILD)/%,build-address-undefined/%,$(filter-out $(BUILD)/tests/integration/%,$(TESTS)))
+
+all-and-tests: all tests $(TEST_PLUGINS)
+
 tests: $(TESTS)
+
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/repr/rankers $(DESTDIR)$(PREFIX)/include/repr $(DESTDIR)$(PREFIX)/share/repr
+	install $(BUILD)/repr $(DESTDIR)$(PREFIX)/bin/repr
+	install $(RANKERS) $(DESTDIR)$(PREFIX)/lib/repr/rankers
+	install -m 644 rankers/ranker.h $(DESTDIR)$(PREFIX)/include/repr
+	cp -r experiments/schemes experiments/models experiments/paper experiments/*.yaml $(DESTDIR)$(PREFIX)/share/repr
+
+bench: all
+	sh tests/bench/compare.sh
 
 clean:
 	rm -rf build build-*
 
+help:
+	@echo "make             build build/repr and build/rankers/*.so"
+	@echo "make deps        install what building and running needs (apt)"
+	@echo "make demo        deps, build, a small sweep on generated images, its table and figures"
+	@echo "make test        deps, build, all tests"
+	@echo "make test-sanitized   the unit, fault and corpus tests under the address and undefined-behaviour sanitizers"
+	@echo "make bench       training speed beside PyTorch"
+	@echo "make install PREFIX=/usr/local"
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all tests clean
+.PHONY: all deps demo test test-sanitized all-and-tests tests install bench clean help
