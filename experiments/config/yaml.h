@@ -9,7 +9,9 @@ enum {
   RP_YAML_MAX_BYTES = 4 << 20,
   RP_YAML_MAX_DEPTH = 64,
   RP_YAML_MAX_NODES = 250000, /* aliases count as what they stand for */
-  RP_YAML_MAX_KEY = 200       /* bytes */
+  RP_YAML_MAX_KEYS = 10000,   /* in one map */
+  RP_YAML_MAX_KEY = 200,      /* bytes of a key */
+  RP_YAML_MAX_ANCHORS = 1000
 };
 
 /* Reads one document from memory. `name` stands for the file in messages. Plain scalars: null, ~ and nothing are null; true, false, on,

@@ -1,0 +1,43 @@
+/* template.h: the expander that scheme and model files go through.
+ *
+ *     parameters: {n: 3, kernel: 3, pool: on}     # with their defaults; null = must be given
+ *     layers:
+ *       - repeat: $n                              # the entries of `do`, n times
+ *         do:
+ *           - conv: {kernel: $kernel}             # $name: a parameter's value, also inside a string ("x$n", "x${n}y"); $$ is a $
+ *           - {max_pool: {stride: 2}, if: $pool}  # an entry that is there only if the flag is on
+ *       - choose: $kernel                         # one of several named lists
+ *         3: [{fc: {outputs: 10}}]
+ *         5: [{fc: {outputs: 20}}, {fc: {outputs: 10}}]
+ *
+ * There is no arithmetic. A value that comes from a parameter keeps the place and path where the parameter was given. */
+#ifndef RP_CONFIG_TEMPLATE_H
+#define RP_CONFIG_TEMPLATE_H
+
+#include "experiments/config/find.h"
+#include "experiments/config/keys.h"
+
+enum { RP_TEMPLATE_MAX_NODES = 200000 }; /* that one expansion may make */
+
+typedef struct {
+  char *path;
+  rp_node *root; /* the file's map */
+} rp_template;
+
+/* Loads a scheme or model file by `given`: {name: NAME or path, …}. `keys` are the file's own top keys; `parameters` among them. Errors:
+ * RP_EINPUT. */
+rp_status rp_template_load(rp_find_kind kind, const rp_node *given, const rp_key_table *keys, rp_template *out, rp_error *err);
+void rp_template_free(rp_template *template);
+
+/* The parameters' defaults; NULL where the file has none. Borrowed. */
+const rp_node *rp_template_parameters(const rp_template *template);
+
+/* All parameters' values as a map: the file's defaults (their paths: prefix.key) with `given` merged in (its `name` left out). Errors:
+ * RP_EINPUT: a parameter that the file does not have (the nearest one), or one without default that is not given. */
+rp_status rp_template_fill(const rp_template *template, const rp_node *given, const char *prefix, rp_node **out, rp_error *err);
+
+/* Expands a tree. `parameters`: a map, or NULL for none. Errors: RP_EINPUT with position: an unknown $name (the nearest), a wrong type, too
+ * many values. */
+rp_status rp_template_expand(const rp_node *body, const rp_node *parameters, rp_node **out, rp_error *err);
+
+#endif
