@@ -1,0 +1,576 @@
+/* test_score.c: a scoring pass on a small net, held against a plain forward pass in double precision. */
+#include "core/ranking/host.h"
+#include "tests/ranker_files.h"
+#include "tests/small_net.h"
+
+#include <fenv.h>
+
+typedef struct {
+  rp_dataset dataset;
+  rp_net *net;
+  rp_state *state;
+  rp_scoring_pass pass;
+} bench;
+
+static bench *new_bench(void) {
+  bench *b = calloc(1, sizeof *b);
+  assert_non_null(b);
+  b->dataset = small_dataset();
+  b->net = small_net();
+  b->state = small_state(b->net, 11);
+  b->pass = (rp_scoring_pass){.net = b->net, .state = b->state, .dataset = &b->dataset};
+  return b;
+}
+
+static void free_bench(bench *b) {
+  rp_state_free(&b->state);
+  rp_net_free(&b->net);
+  free(b);
+}
+
+/* A criterion of the test's own, without a file. */
+static rp_plugin own_plugin(rp_ranker *ranker) {
+  if (!ranker->name) ranker->name = "own";
+  return (rp_plugin){.ranker = ranker};
+}
+
+static void score_with(bench *b, const rp_plugin *plugin, const rp_value *options, rp_normalise normalise, float *scores) {
+  rp_error err = {0};
+  rp_scoring scoring = {.plugin = plugin, .options = options, .normalise = normalise, .scores = scores};
+  assert_ok(rp_score(&b->pass, &scoring, 1, &err), err);
+}
+
+static const rp_value DEFAULT = {.size = sizeof(rp_value)};
+
+/* ---- Values
+ * ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Σ_m a_m · dL/da_m is the derivative of the loss when the map is scaled by s, at s = 1. */
+static void rule_6_taylor_is_the_derivative_by_each_maps_scale_on_the_scoring_images(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  close_filter(b->state, 2);
+  uint8_t closed[SMALL_F] = {0};
+  closed[2] = 1;
+  rp_plugin taylor = load_plugin("rankers/taylor.so");
+  float scores[SMALL_F];
+  score_with(b, &taylor, NULL, RP_NORMALISE_NONE, scores);
+  assert_true(isnan(scores[2]));
+  static reference r;
+  r = plain_reference();
+  r.closed = closed;
+  for (int f = 0; f < SMALL_F; f++) {
+    if (f == 2) continue;
+    double sum = 0, step = 1e-6;
+    r.scaled = f;
+    for (uint32_t i = 0; i < SMALL_TRAIN; i++) {
+      r.scale = 1 + step;
+      reference_forward(&r, b->state->parameters, &b->dataset, RP_TRAIN, i);
+      double above = r.loss;
+      r.scale = 1 - step;
+      reference_forward(&r, b->state->parameters, &b->dataset, RP_TRAIN, i);
+      sum += fabs(above - r.loss) / (2 * step) / (f < SMALL_K1 ? SMALL_M1 : SMALL_M2);
+    }
+    assert_near(scores[f], sum / SMALL_TRAIN, 1e-4 * sum / SMALL_TRAIN + 1e-8);
+  }
+  rp_plugin_free(&taylor);
+  free_bench(b);
+}
+
+static double reference_evaluate(bench *b, reference *r, rp_part part, uint32_t n, int *correct) {
+  double loss = 0;
+  *correct = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    reference_forward(r, b->state->parameters, &b->dataset, part, i);
+    loss += r->loss;
+    *correct += r->predicted == b->dataset.labels[part][i];
+  }
+  return loss / n;
+}
+
+static void rule_6_oracles_close_each_gate_on_the_validation_split(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  close_filter(b->state, 9);
+  rp_plugin plugins[] = {load_plugin("rankers/oracle-accuracy.so"), load_plugin("rankers/oracle-loss.so")};
+  float accuracy[SMALL_F], loss[SMALL_F];
+  rp_scoring scorings[] = {{.plugin = &plugins[0], .scores = accuracy}, {.plugin = &plugins[1], .scores = loss}};
+  rp_error err = {0};
+  assert_ok(rp_score(&b->pass, scorings, 2, &err), err);
+
+  static reference r;
+  r = plain_reference();
+  uint8_t closed[SMALL_F] = {0};
+  closed[9] = 1;
+  r.closed = closed;
+  int base_correct, correct;
+  double base = reference_evaluate(b, &r, RP_VALIDATION, SMALL_VALIDATION, &base_correct);
+  for (int f = 0; f < SMALL_F; f++) {
+    if (f == 9) {
+      assert_true(isnan(accuracy[f]) && isnan(loss[f]));
+      continue;
+    }
+    closed[f] = 1;
+    double without = reference_evaluate(b, &r, RP_VALIDATION, SMALL_VALIDATION, &correct);
+    closed[f] = 0;
+    assert_near(accuracy[f], (double)(base_correct - correct) / SMALL_VALIDATION, 1e-7);
+    assert_near(loss[f], without - base, 1e-5);
+  }
+  for (int i = 0; i < 2; i++) rp_plugin_free(&plugins[i]);
+  free_bench(b);
+}
+
+static void rule_6_score_data_and_score_images_change_where_criteria_look(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_plugin oracle = load_plugin("rankers/oracle-loss.so"), taylor = load_plugin("rankers/taylor.so");
+  static reference r;
+  r = plain_reference();
+  uint8_t closed[SMALL_F] = {0};
+  r.closed = closed;
+  int correct;
+  float scores[SMALL_F], on_training[SMALL_F], fewer[SMALL_F];
+
+  b->pass.data.data = RP_SCORE_TRAIN; /* fewer than 5,000: all of them */
+  score_with(b, &oracle, NULL, RP_NORMALISE_NONE, scores);
+  double base = reference_evaluate(b, &r, RP_TRAIN, SMALL_TRAIN, &correct);
+  closed[4] = 1;
+  double without = reference_evaluate(b, &r, RP_TRAIN, SMALL_TRAIN, &correct);
+  assert_near(scores[4], without - base, 1e-5);
+
+  b->pass.data = (rp_score_data){RP_SCORE_VALIDATION, 20};
+  score_with(b, &oracle, NULL, RP_NORMALISE_NONE, scores);
+  without = reference_evaluate(b, &r, RP_VALIDATION, 20, &correct);
+  closed[4] = 0;
+  base = reference_evaluate(b, &r, RP_VALIDATION, 20, &correct);
+  assert_near(scores[4], without - base, 1e-5);
+
+  score_with(b, &taylor, NULL, RP_NORMALISE_NONE, scores);
+  b->pass.data = (rp_score_data){RP_SCORE_AUTO, 0};
+  score_with(b, &taylor, NULL, RP_NORMALISE_NONE, on_training);
+  b->pass.data.images = 100;
+  score_with(b, &taylor, NULL, RP_NORMALISE_NONE, fewer);
+  assert_memory_not_equal(scores, on_training, sizeof scores);
+  assert_memory_not_equal(fewer, on_training, sizeof fewer);
+  rp_plugin_free(&oracle);
+  rp_plugin_free(&taylor);
+  free_bench(b);
+}
+
+static void rule_6_an_oracle_without_a_validation_split_is_an_error(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  b->dataset.n[RP_VALIDATION] = 0;
+  rp_plugin oracle = load_plugin("rankers/oracle-accuracy.so"), taylor = load_plugin("rankers/taylor.so");
+  float scores[SMALL_F];
+  rp_scoring scoring = {.plugin = &oracle, .scores = scores};
+  rp_error err = {0};
+  assert_fails(rp_score(&b->pass, &scoring, 1, &err), RP_EINPUT, err, "ranker oracle-accuracy: there is no validation split");
+  score_with(b, &taylor, NULL, RP_NORMALISE_NONE, scores); /* which needs none */
+  rp_plugin_free(&oracle);
+  rp_plugin_free(&taylor);
+  free_bench(b);
+}
+
+static void rule_5_the_test_split_is_read_by_no_criterion(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  static const char *const files[] = {"rankers/oracle-accuracy.so", "rankers/oracle-loss.so", "rankers/l2.so",
+                                      "rankers/taylor.so",          "rankers/ortho.so",       "rankers/random.so"};
+  assert_null(b->dataset.images[RP_TEST]); /* reading it would crash */
+  rp_plugin plugins[6];
+  float scores[6][SMALL_F], raw[SMALL_F], alone[SMALL_F];
+  rp_scoring scorings[6];
+  for (int i = 0; i < 6; i++) {
+    plugins[i] = load_plugin(files[i]);
+    scorings[i] = (rp_scoring){.plugin = &plugins[i], .options = &DEFAULT, .normalise = RP_NORMALISE_LAYER_L2, .scores = scores[i]};
+  }
+  scorings[3].raw = raw;
+  rp_error err = {0};
+  for (int data = RP_SCORE_AUTO; data <= RP_SCORE_VALIDATION; data++) {
+    b->pass.data.data = data;
+    assert_ok(rp_score(&b->pass, scorings, 6, &err), err);
+  }
+  /* One pass for all gives each the bits that it has alone; raw scores are those before normalisation. */
+  for (int i = 0; i < 6; i++) {
+    score_with(b, &plugins[i], &DEFAULT, RP_NORMALISE_LAYER_L2, alone);
+    assert_memory_equal(alone, scores[i], sizeof alone);
+  }
+  score_with(b, &plugins[3], NULL, RP_NORMALISE_NONE, alone);
+  assert_memory_equal(alone, raw, sizeof alone);
+  for (int i = 0; i < 6; i++) rp_plugin_free(&plugins[i]);
+  free_bench(b);
+}
+
+static void criteria_of_weights_need_no_data_set(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  b->pass.dataset = NULL;
+  rp_plugin ortho = load_plugin("rankers/ortho.so"), taylor = load_plugin("rankers/taylor.so");
+  float scores[SMALL_F];
+  score_with(b, &ortho, &DEFAULT, RP_NORMALISE_NONE, scores);
+  rp_scoring scoring = {.plugin = &taylor, .scores = scores};
+  rp_error err = {0};
+  assert_fails(rp_score(&b->pass, &scoring, 1, &err), RP_EINPUT, err, "ranker taylor: it looks at images, but no data set is open");
+  rp_plugin_free(&ortho);
+  rp_plugin_free(&taylor);
+  free_bench(b);
+}
+
+/* ---- What a plugin sees
+ * ----------------------------------------------------------------------------------------------------------------------- */
+
+static bench *watched;     /* for the criteria of this file */
+static uint32_t n_watched; /* images that were shown */
+
+static int plain_score(void *self, const rp_context *context, float *importance, rp_message *message) {
+  (void)self;
+  (void)message;
+  for (uint32_t f = 0; f < context->n_filters; f++) {
+    assert_true(isnan(importance[f]));
+    importance[f] = (float)f;
+  }
+  return RP_RANKER_OK;
+}
+
+static int watch_everything(void *self, const rp_context *context, const rp_batch *batch, rp_message *message) {
+  (void)self;
+  (void)message;
+  static reference r;
+  r = plain_reference();
+  assert_int_equal(context->n_images, SMALL_TRAIN);
+  assert_int_equal(batch->n_images, batch->index == 0 ? 250 : 5);
+  double gradient = 0;
+  int nudged = SMALL_W2 + 137;
+  for (uint32_t n = 0; n < batch->n_images; n++, n_watched++) {
+    reference_forward(&r, watched->state->parameters, &watched->dataset, RP_TRAIN, n_watched);
+    assert_near(batch->losses[n], r.loss, 1e-5);
+    assert_int_equal(batch->labels[n], watched->dataset.labels[RP_TRAIN][n_watched]);
+    for (int m = 0; m < SMALL_K1 * SMALL_M1; m++)
+      assert_near(batch->layers[0]->activation[n * SMALL_K1 * SMALL_M1 + (uint32_t)m], (&r.map1[0][0])[m], 1e-5);
+    for (int m = 0; m < SMALL_K2 * SMALL_M2; m++)
+      assert_near(batch->layers[1]->activation[n * SMALL_K2 * SMALL_M2 + (uint32_t)m], (&r.map2[0][0])[m], 1e-4);
+    r.nudged = nudged;
+    for (int sign = -1; sign <= 1; sign += 2) {
+      r.nudge = sign * 1e-6;
+      reference_forward(&r, watched->state->parameters, &watched->dataset, RP_TRAIN, n_watched);
+      gradient += sign * r.loss / 2e-6 / batch->n_images;
+    }
+    r.nudged = -1;
+  }
+  assert_near(batch->layers[1]->weight_gradient[nudged - SMALL_W2], gradient, 1e-4 * fabs(gradient) + 1e-6);
+  assert_non_null(batch->layers[0]->activation_gradient);
+  return RP_RANKER_OK;
+}
+
+static int watch_losses_only(void *self, const rp_context *context, const rp_batch *batch, rp_message *message) {
+  (void)self;
+  (void)context;
+  (void)message;
+  for (uint32_t l = 0; l < context->n_layers; l++) {
+    assert_null(batch->layers[l]->activation);
+    assert_null(batch->layers[l]->activation_gradient);
+    assert_null(batch->layers[l]->weight_gradient);
+  }
+  assert_true(batch->losses[0] > 0);
+  return RP_RANKER_OK;
+}
+
+static void rule_11_maps_losses_and_gradients_are_those_of_a_plain_reference(void **unused) {
+  (void)unused;
+  bench *b = watched = new_bench();
+  n_watched = 0;
+  rp_ranker everything = {.flags = RP_USES_ACTIVATION | RP_USES_ACTIVATION_GRADIENT | RP_USES_WEIGHT_GRADIENT,
+                          .observe = watch_everything,
+                          .score = plain_score};
+  rp_ranker losses = {.observe = watch_losses_only, .score = plain_score};
+  rp_plugin plugins[] = {own_plugin(&everything), own_plugin(&losses)};
+  float scores[2][SMALL_F];
+  rp_scoring scorings[] = {{.plugin = &plugins[0], .scores = scores[0]}, {.plugin = &plugins[1], .scores = scores[1]}};
+  rp_error err = {0};
+  assert_ok(rp_score(&b->pass, scorings, 2, &err), err);
+  assert_int_equal(n_watched, SMALL_TRAIN);
+  assert_ok(rp_score(&b->pass, scorings + 1, 1, &err), err); /* forward passes alone */
+  free_bench(b);
+}
+
+static int check_layers(void *self, const rp_context *context, float *importance, rp_message *message) {
+  const rp_state *state = watched->state;
+  assert_int_equal(context->n_layers, 2);
+  assert_int_equal(context->n_filters, SMALL_F);
+  assert_int_equal(context->n_classes, SMALL_CLASSES);
+  assert_int_equal(context->epoch, 7);
+  assert_int_equal(context->cycle, 3);
+  const rp_conv_layer *conv1 = context->layers[0], *conv2 = context->layers[1];
+  assert_string_equal(conv2->name, "conv2");
+  assert_int_equal(conv1->depth, 0);
+  assert_int_equal(conv2->depth, 1);
+  assert_int_equal(conv1->n_producers, 0);
+  assert_int_equal(conv2->n_producers, 1);
+  assert_int_equal(conv2->producers[0], 0);
+  assert_int_equal(conv2->K, SMALL_K2);
+  assert_int_equal(conv2->C, SMALL_K1);
+  assert_int_equal(conv2->R * conv2->S, 9);
+  assert_int_equal(conv2->stride, 1);
+  assert_int_equal(conv2->out_height, SMALL_POOLED);
+  assert_int_equal(conv2->first_filter, SMALL_K1);
+  assert_ptr_equal(conv2->weight, state->parameters + SMALL_W2);
+  assert_ptr_equal(conv2->bias, state->parameters + SMALL_B2);
+  assert_null(conv2->bn_gamma);
+  for (int k = 0; k < SMALL_K1; k++) assert_int_equal(conv1->active[k] != 0, k != 5);
+  assert_int_equal(conv2->history[3]->times_dropped, 2);
+  assert_int_equal(conv2->history[3]->last_regrow_epoch, 6);
+  assert_int_equal(conv2->history[4]->times_dropped, 0);
+  assert_int_equal(conv1->n_readers[6], 1);
+  const rp_reader_slice *reader = conv1->readers[6][0];
+  assert_string_equal(reader->layer, "conv2");
+  assert_ptr_equal(reader->weight, state->parameters + SMALL_W2);
+  assert_int_equal(reader->outputs, SMALL_K2);
+  assert_int_equal(reader->channels, SMALL_K1);
+  assert_int_equal(reader->channel, 6);
+  assert_int_equal(reader->E, 9);
+  reader = conv2->readers[3][0];
+  assert_string_equal(reader->layer, "fc1");
+  assert_int_equal(reader->outputs, SMALL_CLASSES);
+  assert_int_equal(reader->channel, 3);
+  assert_int_equal(reader->E, SMALL_M2);
+  return plain_score(self, context, importance, message);
+}
+
+static void the_net_is_shown_with_its_readers_and_its_history(void **unused) {
+  (void)unused;
+  bench *b = watched = new_bench();
+  b->state->epoch = 7;
+  b->state->cycle = 2;
+  close_filter(b->state, 5);
+  b->state->filters[SMALL_K1 + 3].times_dropped = 2;
+  b->state->filters[SMALL_K1 + 3].last_regrow_epoch = 6;
+  rp_ranker ranker = {.score = check_layers};
+  rp_plugin plugin = own_plugin(&ranker);
+  float scores[SMALL_F];
+  score_with(b, &plugin, NULL, RP_NORMALISE_NONE, scores);
+  for (int f = 0; f < SMALL_F; f++) /* what it wrote for the inactive filter does not count */
+    assert_true(f == 5 ? isnan(scores[f]) : scores[f] == (float)f);
+  free_bench(b);
+}
+
+/* ---- Services
+ * --------------------------------------------------------------------------------------------------------------------------------- */
+
+static int uniform_score(void *self, const rp_context *context, float *importance, rp_message *message) {
+  (void)self;
+  (void)message;
+  for (uint32_t f = 0; f < context->n_filters; f++) importance[f] = (float)context->uniform(context, 5, f);
+  return RP_RANKER_OK;
+}
+
+static void rule_27_draws_are_keyed_by_seed_rankers_name_and_cycle(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_ranker one = {.name = "one", .score = uniform_score, .flags = RP_STOCHASTIC}, two = one;
+  two.name = "two";
+  rp_plugin plugin_one = own_plugin(&one), plugin_two = own_plugin(&two);
+  float first[SMALL_F], scores[SMALL_F];
+  score_with(b, &plugin_one, NULL, RP_NORMALISE_NONE, first);
+  score_with(b, &plugin_one, NULL, RP_NORMALISE_NONE, scores);
+  assert_memory_equal(first, scores, sizeof scores);
+  b->state->epoch = 50; /* which is no part of the key */
+  b->state->parameters[0] += 1;
+  score_with(b, &plugin_one, NULL, RP_NORMALISE_NONE, scores);
+  assert_memory_equal(first, scores, sizeof scores);
+  uint64_t name = rp_hash64("one", 3, 0);
+  rp_stream stream = rp_stream_of(11, RP_DRAW_RANKER, (uint32_t)name, (uint32_t)(name >> 32), 1, 5);
+  for (int f = 0; f < SMALL_F; f++) assert_true(first[f] == (float)rp_draw_uniform(&stream, (uint64_t)f));
+
+  score_with(b, &plugin_two, NULL, RP_NORMALISE_NONE, scores);
+  assert_memory_not_equal(first, scores, sizeof scores);
+  b->state->cycle = 1;
+  score_with(b, &plugin_one, NULL, RP_NORMALISE_NONE, scores);
+  assert_memory_not_equal(first, scores, sizeof scores);
+  b->state->cycle = 0;
+  b->state->seed = 12;
+  score_with(b, &plugin_one, NULL, RP_NORMALISE_NONE, scores);
+  assert_memory_not_equal(first, scores, sizeof scores);
+  free_bench(b);
+}
+
+static void two_oracles_measure_once(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_plugin accuracy = load_plugin("rankers/oracle-accuracy.so"), loss = load_plugin("rankers/oracle-loss.so");
+  rp_host_shared shared;
+  rp_host hosts[2];
+  float scores[SMALL_F];
+  rp_error err = {0};
+  assert_ok(rp_host_shared_create(&b->pass, &shared, &err), err);
+  assert_ok(rp_host_open(&shared, accuracy.ranker, NULL, &hosts[0], &err), err);
+  assert_ok(rp_host_open(&shared, loss.ranker, NULL, &hosts[1], &err), err);
+  assert_ok(rp_host_score(&hosts[0], scores, &err), err);
+  /* What is remembered is what the second one gets: it is told a lie that no measurement would give. */
+  shared.base.loss = 100;
+  shared.each[3].loss = 142;
+  assert_ok(rp_host_score(&hosts[1], scores, &err), err);
+  assert_near(scores[3], 42, 0);
+  for (int i = 0; i < 2; i++) rp_host_close(&hosts[i]);
+  rp_host_shared_free(&shared);
+  rp_plugin_free(&accuracy);
+  rp_plugin_free(&loss);
+  free_bench(b);
+}
+
+static int ablate_pair(void *self, const rp_context *context, float *importance, rp_message *message) {
+  uint8_t set[SMALL_F] = {0};
+  set[1] = set[20] = 1;
+  rp_ablation pair = {.size = sizeof pair};
+  int status = context->ablate(context, set, &pair, message);
+  plain_score(self, context, importance, message);
+  importance[0] = (float)pair.loss;
+  assert_true(status != RP_RANKER_OK || pair.n_images == SMALL_VALIDATION);
+  context->log(context, "pair done");
+  return status;
+}
+
+static void take_line(void *user, const char *line) {
+  snprintf(user, 32, "%s", line);
+}
+
+static void ablate_closes_any_set_together_for_those_who_said_so(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  char line[32] = "";
+  b->pass.log = take_line;
+  b->pass.user = line;
+  rp_ranker ranker = {.score = ablate_pair, .flags = RP_USES_ABLATION};
+  rp_plugin plugin = own_plugin(&ranker);
+  float scores[SMALL_F];
+  score_with(b, &plugin, NULL, RP_NORMALISE_NONE, scores);
+  static reference r;
+  r = plain_reference();
+  uint8_t closed[SMALL_F] = {0};
+  closed[1] = closed[20] = 1;
+  r.closed = closed;
+  int correct;
+  assert_near(scores[0], reference_evaluate(b, &r, RP_VALIDATION, SMALL_VALIDATION, &correct), 1e-5);
+  assert_string_equal(line, "pair done");
+
+  ranker.flags = 0;
+  rp_scoring scoring = {.plugin = &plugin, .scores = scores};
+  rp_error err = {0};
+  assert_fails(rp_score(&b->pass, &scoring, 1, &err), RP_EPLUGIN, err, "RP_USES_ABLATION");
+  free_bench(b);
+}
+
+static void a_diverged_net_is_not_blamed_on_the_plugin(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  b->state->parameters[SMALL_W2] = NAN;
+  rp_plugin oracle = load_plugin("rankers/oracle-loss.so"), taylor = load_plugin("rankers/taylor.so");
+  float scores[SMALL_F];
+  rp_scoring scoring = {.plugin = &oracle, .scores = scores};
+  rp_error err = {0};
+  assert_fails(rp_score(&b->pass, &scoring, 1, &err), RP_ENUMERIC, err, "conv2");
+  scoring.plugin = &taylor;
+  assert_fails(rp_score(&b->pass, &scoring, 1, &err), RP_ENUMERIC, err, "");
+  rp_plugin_free(&oracle);
+  rp_plugin_free(&taylor);
+  free_bench(b);
+}
+
+/* ---- Choosing
+ * ----------------------------------------------------------------------------------------------------------------------------------- */
+
+static rp_selection drop_percent(uint64_t percent) {
+  return (rp_selection){.p = {percent, 0}, .keep_at_least = 1, .drop_at_most = {100, 0}};
+}
+
+static void rule_13_the_acting_criterions_worst_filters_are_chosen(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  close_filter(b->state, 0);
+  rp_ranker ranker = {.score = plain_score};
+  rp_plugin acting = own_plugin(&ranker), shadow = load_plugin("rankers/taylor.so");
+  float scores[SMALL_F], shadow_scores[SMALL_F];
+  uint8_t set[SMALL_F];
+  int ranks[SMALL_F];
+  rp_selection_record record;
+  rp_selection how = drop_percent(25);
+  rp_scoring scorings[] = {{.plugin = &acting, .scores = scores}, {.plugin = &shadow, .scores = shadow_scores}};
+  rp_error err = {0};
+  assert_ok(rp_score_and_choose(&b->pass, &how, scorings, 2, set, ranks, &record, &err), err);
+  assert_int_equal(record.count, 6);
+  for (int f = 0; f < SMALL_F; f++) {
+    assert_int_equal(set[f], f >= 1 && f <= 6);
+    assert_int_equal(ranks[f], f == 0 ? 0 : SMALL_F - f);
+    assert_int_equal(isnan(shadow_scores[f]) != 0, f == 0);
+  }
+  rp_plugin_free(&shadow);
+  free_bench(b);
+}
+
+/* With the gate off a dropped filter is marked but open: it takes part in what criteria compute, and cannot be dropped again. */
+static void rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  b->state->filters[0].dropped = b->state->filters[1].dropped = 1;
+  rp_ranker ranker = {.score = plain_score};
+  rp_plugin acting = own_plugin(&ranker);
+  float scores[SMALL_F];
+  uint8_t set[SMALL_F];
+  rp_selection_record record;
+  rp_selection how = drop_percent(10);
+  rp_scoring scoring = {.plugin = &acting, .scores = scores};
+  rp_error err = {0};
+  assert_ok(rp_score_and_choose(&b->pass, &how, &scoring, 1, set, NULL, &record, &err), err);
+  assert_near(scores[1], 1, 0);
+  for (int f = 0; f < SMALL_F; f++) assert_int_equal(set[f], f == 2 || f == 3);
+  free_bench(b);
+}
+
+/* ---- Floating-point modes
+ * ------------------------------------------------------------------------------------------------------------------------ */
+
+static void modes_are_kept_around_every_call_and_inside_services(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_plugin plugin = load_plugin("tests/plugins/changes_modes.so");
+  float scores[SMALL_F];
+  uint8_t set[SMALL_F];
+  rp_selection_record record;
+  rp_selection how = drop_percent(25);
+  rp_scoring scoring = {.plugin = &plugin, .scores = scores};
+  rp_error err = {0};
+  volatile float tiny = 1e-38f;
+  assert_ok(rp_score_and_choose(&b->pass, &how, &scoring, 1, set, NULL, &record, &err), err);
+  assert_int_equal(fegetround(), FE_TONEAREST);
+  assert_true(tiny / 2 > 0);
+  for (int f = 0; f < SMALL_F; f++) assert_int_equal(set[f], f < 6);
+
+  rp_evaluation base;
+  assert_ok(rp_evaluate(b->net, b->state->parameters, NULL, &b->dataset, RP_VALIDATION, NULL, 0, NULL, &base, &err), err);
+  /* the plugin rounds its own cast upwards */
+  assert_true(scores[0] == (float)base.loss || scores[0] == nextafterf((float)base.loss, INFINITY));
+  assert_true((double)scores[0] >= base.loss);
+  rp_plugin_free(&plugin);
+  free_bench(b);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(rule_5_the_test_split_is_read_by_no_criterion),
+      cmocka_unit_test(rule_6_taylor_is_the_derivative_by_each_maps_scale_on_the_scoring_images),
+      cmocka_unit_test(rule_6_oracles_close_each_gate_on_the_validation_split),
+      cmocka_unit_test(rule_6_score_data_and_score_images_change_where_criteria_look),
+      cmocka_unit_test(rule_6_an_oracle_without_a_validation_split_is_an_error),
+      cmocka_unit_test(criteria_of_weights_need_no_data_set),
+      cmocka_unit_test(rule_11_maps_losses_and_gradients_are_those_of_a_plain_reference),
+      cmocka_unit_test(the_net_is_shown_with_its_readers_and_its_history),
+      cmocka_unit_test(rule_27_draws_are_keyed_by_seed_rankers_name_and_cycle),
+      cmocka_unit_test(two_oracles_measure_once),
+      cmocka_unit_test(ablate_closes_any_set_together_for_those_who_said_so),
+      cmocka_unit_test(a_diverged_net_is_not_blamed_on_the_plugin),
+      cmocka_unit_test(rule_13_the_acting_criterions_worst_filters_are_chosen),
+      cmocka_unit_test(rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate),
+      cmocka_unit_test(modes_are_kept_around_every_call_and_inside_services),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
