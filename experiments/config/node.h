@@ -97,6 +97,8 @@ rp_status rp_node_merge(rp_node *base, const rp_node *overlay, rp_error *err);
 
 /* Merges a copy of `value` in at a path, making maps on the way (a string on the way becomes {name: string}). */
 rp_status rp_node_set(rp_node *base, const char *path, const rp_node *value, rp_error *err);
+/* The same where the path stands somewhere itself (for messages about unknown keys). */
+rp_status rp_node_set_at(rp_node *base, const char *path, const rp_origin *path_origin, const rp_node *value, rp_error *err);
 
 /* A copy of a map in which keys with dots are spelled out: {a.b: 1, a.c: 2} → {a: {b: 1, c: 2}}. Only keys of the map itself. */
 rp_status rp_node_expand_dots(const rp_node *map, rp_node **out, rp_error *err);

@@ -10,19 +10,51 @@
 /* ---- Files
  * -------------------------------------------------------------------------------------------------------------------------------- */
 
-rp_status rp_template_load(rp_find_kind kind, const rp_node *given, const rp_key_table *keys, rp_template *out, rp_error *err) {
+static const rp_key SCHEME_ROWS[] = {
+    {.name = "about", .type = RP_KEY_TEXT, .help = "what the scheme is, with a citation", .since = "1.0"},
+    {.name = "parameters", .type = RP_KEY_ANY_MAP, .help = "names and defaults of what $name stands for", .since = "1.0"},
+    {.name = "ends",
+     .type = RP_KEY_WORD,
+     .words = "full|sub",
+     .fallback = "full",
+     .help = "whether training may stop with filters dropped",
+     .since = "1.0"},
+    {.name = "program", .type = RP_KEY_ANY_LIST, .help = "ops, in order", .since = "1.0"},
+};
+static const rp_key MODEL_ROWS[] = {
+    {.name = "about", .type = RP_KEY_TEXT, .help = "what the model is, with a citation", .since = "1.0"},
+    {.name = "parameters", .type = RP_KEY_ANY_MAP, .help = "names and defaults of what $name stands for", .since = "1.0"},
+    {.name = "layers", .type = RP_KEY_ANY_LIST, .help = "layers, in order", .since = "1.0"},
+};
+
+/* What a file of each kind may hold; where its list lies. */
+static const struct {
+  rp_key_table keys;
+  const char *word, *body;
+} FILE_KINDS[] = {
+    [RP_FIND_SCHEME] = {{SCHEME_ROWS, sizeof SCHEME_ROWS / sizeof SCHEME_ROWS[0]}, "scheme", "program"},
+    [RP_FIND_MODEL] = {{MODEL_ROWS, sizeof MODEL_ROWS / sizeof MODEL_ROWS[0]}, "model", "layers"},
+};
+
+rp_status rp_template_load(rp_find_kind kind, const rp_node *given, rp_template *out, rp_error *err) {
   *out = (rp_template){0};
   const rp_node *name = rp_node_get(given, "name");
   RP_CLEANUP(rp_template_free)
-  rp_template template = {0};
+  rp_template template = {.body = FILE_KINDS[kind].body};
   RP_TRY(rp_find_yaml(kind, rp_node_text(name), name, &template.path, err));
   RP_TRY(rp_yaml_load(template.path, &template.root, err));
   RP_TRY(rp_resolve_paths(template.root, template.path, err));
   RP_TRY(rp_node_set_paths(template.root, "", err));
-  RP_TRY(rp_keys_check(keys, "", template.root, err));
+  RP_TRY(rp_keys_check(&FILE_KINDS[kind].keys, "", template.root, err));
+  if (!rp_template_body(&template))
+    return rp_node_fail(template.root, err, "a %s file needs `%s`, a list", FILE_KINDS[kind].word, FILE_KINDS[kind].body);
   *out = template;
   template = (rp_template){0};
   return RP_OK;
+}
+
+const rp_node *rp_template_body(const rp_template *template) {
+  return rp_node_get(template->root, template->body);
 }
 
 void rp_template_free(rp_template *template) {
@@ -66,23 +98,54 @@ static rp_status check_complete(const rp_node *values, const rp_node *given, con
   return RP_OK;
 }
 
+/* Whether the body says `ranker: $key` or `init: $key` somewhere: what stands there has a name. */
+static int stands_for_a_name(const rp_node *body, const char *key) {
+  static const char *const NAMED[] = {"ranker", "init"};
+  for (int i = 0; i < 2; i++) {
+    const char *text = rp_node_text(rp_node_get(body, NAMED[i]));
+    if (text[0] == '$' && strcmp(text + 1, key) == 0) return 1;
+  }
+  for (size_t i = 0; i < body->n; i++)
+    if (stands_for_a_name(body->entries[i].value, key)) return 1;
+  return 0;
+}
+
+static rp_status spell_out_names(const rp_template *template, rp_node *values, rp_error *err) {
+  for (size_t i = 0; i < values->n; i++) {
+    rp_entry *entry = &values->entries[i];
+    if (entry->value->kind != RP_NODE_STRING || !stands_for_a_name(rp_template_body(template), entry->key)) continue;
+    RP_CLEANUP(rp_node_free)
+    rp_node *map = NULL;
+    RP_TRY(rp_node_new(RP_NODE_MAP, &entry->value->origin, &map, err));
+    RP_TRY(rp_node_append(map, "name", &entry->value->origin, &entry->value, err));
+    entry->value = map;
+    map = NULL;
+  }
+  return RP_OK;
+}
+
 rp_status rp_template_fill(const rp_template *template, const rp_node *given, const char *prefix, rp_node **out, rp_error *err) {
+  RP_CLEANUP(rp_node_free)
+  rp_node *filled = NULL;
   RP_CLEANUP(rp_node_free)
   rp_node *values = NULL;
   RP_CLEANUP(rp_node_free)
-  rp_node *own = NULL;
+  rp_node *name = NULL;
   RP_TRY(check_given(template, given, prefix, err));
-  if (rp_template_parameters(template))
-    RP_TRY(rp_node_copy(rp_template_parameters(template), &values, err));
-  else
-    RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &values, err));
-  RP_TRY(rp_node_copy(given, &own, err));
-  rp_node_remove(own, "name");
-  RP_TRY(rp_node_merge(values, own, err));
-  RP_TRY(rp_node_set_paths(values, prefix, err));
+  RP_TRY(rp_node_new(RP_NODE_MAP, &given->origin, &values, err));
+  if (rp_template_parameters(template)) RP_TRY(rp_node_merge(values, rp_template_parameters(template), err));
+  RP_TRY(rp_node_merge(values, given, err));
+  RP_TRY(spell_out_names(template, values, err));
+  rp_node_remove(values, "name");
   RP_TRY(check_complete(values, given, prefix, err));
-  *out = values;
-  values = NULL;
+
+  RP_TRY(rp_node_new(RP_NODE_MAP, &given->origin, &filled, err));
+  RP_TRY(rp_node_copy(rp_node_get(given, "name"), &name, err));
+  RP_TRY(rp_node_append(filled, "name", NULL, &name, err));
+  RP_TRY(rp_node_merge(filled, values, err));
+  RP_TRY(rp_node_set_paths(filled, prefix, err));
+  *out = filled;
+  filled = NULL;
   return RP_OK;
 }
 

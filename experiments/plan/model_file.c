@@ -9,12 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const rp_key FILE_ROWS[] = {
-    {"parameters", RP_KEY_ANY_MAP, 0, 0, NULL, NULL, NULL, "parameters with their defaults", "1.0"},
-    {"layers", RP_KEY_ANY_LIST, 0, 0, NULL, NULL, NULL, "the layers, in order", "1.0"},
-};
-static const rp_key_table FILE_KEYS = {FILE_ROWS, sizeof FILE_ROWS / sizeof FILE_ROWS[0]};
-
 #define INIT_WORDS "truncated-normal|he|glorot|orthogonal"
 
 /* An init's own keys; the same for conv and fc. */
@@ -129,13 +123,11 @@ static rp_status build_layers(rp_node *list, rp_image_shape shape, rp_model *out
 }
 
 static rp_status build(const rp_node *model, rp_image_shape shape, rp_template *file, rp_model *out, char **json, rp_error *err) {
-  RP_TRY(rp_template_load(RP_FIND_MODEL, model, &FILE_KEYS, file, err));
+  RP_TRY(rp_template_load(RP_FIND_MODEL, model, file, err));
   RP_CLEANUP(rp_node_free) rp_node *parameters = NULL;
   RP_CLEANUP(rp_node_free) rp_node *layers = NULL;
   RP_TRY(rp_template_fill(file, model, "model", &parameters, err));
-  const rp_node *body = rp_node_get(file->root, "layers");
-  if (!body) return rp_fail(err, RP_EINPUT, "%s: layers is missing", file->path);
-  RP_TRY(rp_template_expand(body, parameters, &layers, err));
+  RP_TRY(rp_template_expand(rp_template_body(file), parameters, &layers, err));
   RP_TRY(build_layers(layers, shape, out, err));
   return json ? rp_node_json(layers, json, err) : RP_OK;
 }

@@ -1,0 +1,146 @@
+/* train.c: an epoch is a row of steps; a step splits its batch into sub-batches, sums their gradients and moves everything that is not
+ * frozen. */
+#include "core/ops/train.h"
+
+#include "core/base/memory.h"
+#include "core/data/batches.h"
+#include "core/loss/cross_entropy.h"
+#include "core/nn/gate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What an epoch needs besides the state. */
+typedef struct {
+  rp_net *net;
+  rp_state *state;
+  const rp_dataset *dataset;
+  const rp_train_options *options;
+  uint32_t *order;        /* [n training images] */
+  uint8_t *closed;        /* [n_filters] */
+  uint8_t *frozen;        /* [n_units] */
+  float *gradients;       /* [n_parameters] */
+  float *images;          /* [sub-batch][C][H][W] */
+  uint8_t *labels;        /* [sub-batch] */
+  float *logit_gradients; /* [sub-batch][n_classes] */
+  double loss;            /* summed over the images so far */
+  uint64_t correct;
+} rp_epoch;
+
+static void epoch_free(rp_epoch *epoch) {
+  free(epoch->order);
+  free(epoch->closed);
+  free(epoch->frozen);
+  free(epoch->gradients);
+  free(epoch->images);
+  free(epoch->labels);
+  free(epoch->logit_gradients);
+}
+
+static rp_status epoch_allocate(rp_epoch *epoch, size_t sub_batch, rp_error *err) {
+  const rp_layout *layout = epoch->state->layout;
+  const rp_dataset *dataset = epoch->dataset;
+  size_t image_size = (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
+  RP_TRY(rp_allocate(dataset->n[RP_TRAIN], sizeof *epoch->order, &epoch->order, err));
+  RP_TRY(rp_allocate((size_t)layout->n_filters, 1, &epoch->closed, err));
+  RP_TRY(rp_allocate(layout->n_units, 1, &epoch->frozen, err));
+  RP_TRY(rp_allocate(layout->n_parameters, sizeof *epoch->gradients, &epoch->gradients, err));
+  RP_TRY(rp_allocate(sub_batch * image_size, sizeof *epoch->images, &epoch->images, err));
+  RP_TRY(rp_allocate(sub_batch, 1, &epoch->labels, err));
+  return rp_allocate(sub_batch * (size_t)dataset->n_classes, sizeof *epoch->logit_gradients, &epoch->logit_gradients, err);
+}
+
+/* Steps of an epoch over n images. */
+static uint32_t n_steps_of(const rp_train_options *options, uint32_t n) {
+  uint32_t batch = (uint32_t)options->batch, n_full = n / batch;
+  return options->keep_last_batch && n % batch ? n_full + 1 : n_full;
+}
+
+static rp_status check_options(const rp_state *state, const rp_dataset *dataset, const rp_train_options *options, rp_error *err) {
+  if (options->batch < 1) return rp_fail(err, RP_EINPUT, "a batch of %d images: 1 is the least", options->batch);
+  int n_slots = rp_optimizer_slots(options->optimizer.kind);
+  if (state->n_slots != n_slots)
+    return rp_fail(err, RP_EINPUT, "optimizer %s keeps %d values per parameter, the state has %d",
+                   rp_optimizer_name(options->optimizer.kind), n_slots, state->n_slots);
+  if (n_steps_of(options, dataset->n[RP_TRAIN]) == 0)
+    return rp_fail(err, RP_EINPUT, "%u training images make no batch of %d: take a smaller train.batch or train.last_batch: keep",
+                   dataset->n[RP_TRAIN], options->batch);
+  return RP_OK;
+}
+
+/* Forward and backward of up to one sub-batch; its gradients stay in the executor. `first` counts within the epoch's order. */
+static rp_status run_sub_batch(rp_epoch *epoch, rp_executor *executor, uint32_t first, uint32_t n, uint32_t batch, double *loss,
+                               rp_error *err) {
+  rp_batches_fill(epoch->dataset, RP_TRAIN, epoch->order + first, 0, n, epoch->images, epoch->labels);
+  const float *logits;
+  RP_TRY(rp_executor_forward(executor, epoch->images, &logits, err));
+  *loss += rp_cross_entropy(logits, epoch->labels, (int)n, epoch->dataset->n_classes, 1.0 / batch, NULL, epoch->logit_gradients,
+                            &epoch->correct);
+  return rp_executor_backward(executor, epoch->logit_gradients, err);
+}
+
+/* All sub-batches of `size` images within n images; what is left over is for another executor. */
+static rp_status run_sub_batches(rp_epoch *epoch, uint32_t size, uint32_t first, uint32_t n, uint32_t batch, double *loss, rp_error *err) {
+  rp_executor *executor;
+  RP_TRY(rp_net_executor(epoch->net, (int)size, RP_RUN_TRAIN, &executor, err));
+  RP_TRY(rp_executor_load(executor, epoch->state->parameters, epoch->closed, err));
+  rp_executor_clear_gradients(executor);
+  for (uint32_t done = 0; done + size <= n; done += size) RP_TRY(run_sub_batch(epoch, executor, first + done, size, batch, loss, err));
+  return rp_executor_add_gradients(executor, epoch->gradients, err);
+}
+
+/* One step on the batch of n images at `first`. */
+static rp_status step(rp_epoch *epoch, uint32_t first, uint32_t n, rp_error *err) {
+  rp_state *state = epoch->state;
+  const rp_train_options *options = epoch->options;
+  uint32_t sub_batch = (uint32_t)rp_net_sub_batch(epoch->net), rest = n % sub_batch;
+  double loss = 0;
+  memset(epoch->gradients, 0, state->layout->n_parameters * sizeof *epoch->gradients);
+  if (n >= sub_batch) RP_TRY(run_sub_batches(epoch, sub_batch, first, n, n, &loss, err));
+  if (rest > 0) RP_TRY(run_sub_batches(epoch, rest, first + n - rest, rest, n, &loss, err));
+  if (!isfinite(loss))
+    return rp_fail(err, RP_ENUMERIC, "epoch %u, step %llu: the loss is %g with lr %g; a smaller lr may help", state->epoch + 1,
+                   (unsigned long long)state->step + 1, loss / n, options->lr);
+  rp_optimizer_step(&options->optimizer, state->layout, options->lr, epoch->gradients, epoch->frozen, state->parameters, state->slots,
+                    state->steps);
+  state->step++;
+  epoch->loss += loss;
+  return RP_OK;
+}
+
+static double seconds_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset, const rp_train_options *options, rp_train_tick tick,
+                         void *user, rp_train_record *record, rp_error *err) {
+  double started = seconds_now();
+  RP_TRY(check_options(state, dataset, options, err));
+  RP_CLEANUP(epoch_free)
+  rp_epoch epoch = {.net = net, .state = state, .dataset = dataset, .options = options};
+  RP_TRY(epoch_allocate(&epoch, (size_t)rp_net_sub_batch(net), err));
+  rp_batches_order(dataset, state->seed, state->epoch + 1, epoch.order);
+  rp_state_closed(state, epoch.closed);
+  rp_gate_frozen_units(net, epoch.closed, epoch.frozen);
+
+  uint32_t batch = (uint32_t)options->batch, n_images = dataset->n[RP_TRAIN], n_steps = n_steps_of(options, n_images);
+  uint32_t total = n_steps * (uint64_t)batch < n_images ? n_steps * batch : n_images, done = 0;
+  for (uint32_t i = 0; i < n_steps; i++) {
+    if (tick && tick(user, done, total))
+      return rp_fail(err, RP_EINTERRUPTED, "epoch %u: interrupted after %u images", state->epoch + 1, done);
+    uint32_t n = total - done < batch ? total - done : batch;
+    RP_TRY(step(&epoch, done, n, err));
+    done += n;
+  }
+  state->epoch++;
+  *record = (rp_train_record){.train_loss = epoch.loss / done,
+                              .train_acc = (double)epoch.correct / done,
+                              .n_images = done,
+                              .n_steps = n_steps,
+                              .seconds = seconds_now() - started};
+  return RP_OK;
+}
