@@ -21,18 +21,21 @@ enum { RP_TEMPLATE_MAX_NODES = 200000 }; /* that one expansion may make */
 
 typedef struct {
   char *path;
-  rp_node *root; /* the file's map */
+  rp_node *root;    /* the file's map */
+  const char *body; /* its key of the list that is expanded: "program", "layers" */
 } rp_template;
 
-/* Loads a scheme or model file by `given`: {name: NAME or path, …}. `keys` are the file's own top keys; `parameters` among them. Errors:
- * RP_EINPUT. */
-rp_status rp_template_load(rp_find_kind kind, const rp_node *given, const rp_key_table *keys, rp_template *out, rp_error *err);
+/* Loads the scheme or model file that `given` names: {name: NAME or path, …}. Errors: RP_EINPUT: no such file, a key that such files do not
+ * have, no list of ops or layers. */
+rp_status rp_template_load(rp_find_kind kind, const rp_node *given, rp_template *out, rp_error *err);
 void rp_template_free(rp_template *template);
 
-/* The parameters' defaults; NULL where the file has none. Borrowed. */
+/* The list of ops (`program`) or of layers (`layers`); and the parameters' defaults, NULL where the file has none. Borrowed. */
+const rp_node *rp_template_body(const rp_template *template);
 const rp_node *rp_template_parameters(const rp_template *template);
 
-/* All parameters' values as a map: the file's defaults (their paths: prefix.key) with `given` merged in (its `name` left out). Errors:
+/* All that a trial says about its scheme or model: {name: …, parameter: value, …}, the file's defaults with `given` merged in; paths start
+ * with `prefix`. What is given for a parameter that stands as a `ranker` or an `init` may be a name alone: it becomes {name: …}. Errors:
  * RP_EINPUT: a parameter that the file does not have (the nearest one), or one without default that is not given. */
 rp_status rp_template_fill(const rp_template *template, const rp_node *given, const char *prefix, rp_node **out, rp_error *err);
 
