@@ -26,7 +26,7 @@ typedef struct {
   int n_trials;
   rp_trial *trials; /* arms in the file's order, seeds innermost; baselines last */
   int n_differing;
-  char **differing; /* keys that differ between trials, sorted; each is a leaf of the configuration, or a map with a name */
+  char **differing; /* keys that differ between the arms (baselines that were added aside), sorted; a key X.name is written X */
   int n_shadow;
   rp_node **shadow; /* criteria to score without acting: strings or maps with a name; "all" stays as it is. Owned by config */
 } rp_experiment;

@@ -47,8 +47,7 @@ static rp_status experiments_root(int i, char **out, rp_error *err) {
   ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
   if (length < 0) return RP_OK;
   program[length] = '\0';
-  RP_CLEANUP(rp_free_pointer)
-  char *folder = NULL;
+  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
   RP_TRY(rp_folder_of(program, &folder, err));
   return rp_join_path(folder, FROM_PROGRAM[i], out, err);
 }
@@ -57,15 +56,13 @@ static rp_status experiments_root(int i, char **out, rp_error *err) {
 static rp_status folder_of_kind(rp_find_kind kind, int i, char **out, rp_error *err) {
   *out = NULL;
   const char *folder = KINDS[kind].folders[i % N_FOLDERS];
-  RP_CLEANUP(rp_free_pointer)
-  char *root = NULL;
+  RP_CLEANUP(rp_free_pointer) char *root = NULL;
   RP_TRY(experiments_root(i / N_FOLDERS, &root, err));
   if (!root || !folder) return RP_OK;
   return *folder ? rp_join_path(root, folder, out, err) : rp_copy_string(root, out, err);
 }
 
-/* ---- Names that there are
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Names that there are ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
   char **names;
@@ -92,13 +89,11 @@ static int by_name(const void *a, const void *b) {
 }
 
 static rp_status add_names_of_folder(const char *path, name_list *list, rp_error *err) {
-  RP_CLEANUP(close_folder)
-  DIR *folder = opendir(path);
+  RP_CLEANUP(close_folder) DIR *folder = opendir(path);
   if (!folder) return RP_OK;
   for (struct dirent *entry; (entry = readdir(folder));) {
     if (!ends_in(entry->d_name, ".yaml")) continue;
-    RP_CLEANUP(rp_free_pointer)
-    char *name = NULL;
+    RP_CLEANUP(rp_free_pointer) char *name = NULL;
     RP_TRY(rp_stem_of(entry->d_name, &name, err));
     if (has_name(list, name)) continue;
     RP_TRY(rp_grow(&list->names, list->n, &list->capacity, sizeof *list->names, err));
@@ -109,25 +104,21 @@ static rp_status add_names_of_folder(const char *path, name_list *list, rp_error
 }
 
 static rp_status fail_not_found(rp_find_kind kind, const char *name, const rp_node *where, rp_error *err) {
-  RP_CLEANUP(free_names)
-  name_list list = {0};
+  RP_CLEANUP(free_names) name_list list = {0};
   for (int i = 0; i < N_ROOTS * N_FOLDERS; i++) {
-    RP_CLEANUP(rp_free_pointer)
-    char *folder = NULL;
+    RP_CLEANUP(rp_free_pointer) char *folder = NULL;
     RP_TRY(folder_of_kind(kind, i, &folder, err));
     if (folder) RP_TRY(add_names_of_folder(folder, &list, err));
   }
   if (list.n) qsort(list.names, list.n, sizeof *list.names, by_name);
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_add_suggestion(name, (const char *const *)list.names, (int)list.n, &text);
   RP_TRY(rp_text_check(&text, err));
   return rp_node_fail(where, err, "there is no %s '%s'%s (a file of your own: give its path, as in ./%s.yaml)", KINDS[kind].word, name,
                       rp_text_string(&text), name);
 }
 
-/* ---- Looking
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Looking ------------------------------------------------------------------------------------------------------------------------- */
 
 rp_status rp_find_yaml(rp_find_kind kind, const char *name_or_path, const rp_node *where, char **path, rp_error *err) {
   *path = NULL;
@@ -135,15 +126,12 @@ rp_status rp_find_yaml(rp_find_kind kind, const char *name_or_path, const rp_nod
     if (access(name_or_path, R_OK) != 0) return rp_node_fail(where, err, "%s file %s: %s", KINDS[kind].word, name_or_path, strerror(errno));
     return rp_copy_string(name_or_path, path, err);
   }
-  RP_CLEANUP(rp_text_free)
-  rp_text file = {0};
+  RP_CLEANUP(rp_text_free) rp_text file = {0};
   rp_text_format(&file, "%s.yaml", name_or_path);
   RP_TRY(rp_text_check(&file, err));
   for (int i = 0; i < N_ROOTS * N_FOLDERS; i++) {
-    RP_CLEANUP(rp_free_pointer)
-    char *folder = NULL;
-    RP_CLEANUP(rp_free_pointer)
-    char *candidate = NULL;
+    RP_CLEANUP(rp_free_pointer) char *folder = NULL;
+    RP_CLEANUP(rp_free_pointer) char *candidate = NULL;
     RP_TRY(folder_of_kind(kind, i, &folder, err));
     if (!folder) continue;
     RP_TRY(rp_join_path(folder, rp_text_string(&file), &candidate, err));
@@ -169,8 +157,7 @@ static rp_status resolve_in_folder(rp_node *node, const char *folder, rp_error *
 
 rp_status rp_resolve_paths(rp_node *node, const char *file, rp_error *err) {
   if (!strchr(file, '/')) return RP_OK;
-  RP_CLEANUP(rp_free_pointer)
-  char *folder = NULL;
+  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
   RP_TRY(rp_folder_of(file, &folder, err));
   return resolve_in_folder(node, folder, err);
 }

@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-/* ---- Words
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Words --------------------------------------------------------------------------------------------------------------------------- */
 
 /* The next of "|a|b|c" from *at on: its start, and its length in *n; moves *at behind it. NULL at the end. */
 static const char *next_word(const char **at, size_t *n) {
@@ -54,8 +53,7 @@ static void suggest_word(const char *words, const char *text, rp_text *out) {
   rp_add_suggestion(text, list, count, out);
 }
 
-/* ---- Rows
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Rows ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* The part of a row's name behind "section.", where it is directly below that section; else NULL. */
 static const char *name_in_section(const rp_key *row, const char *section) {
@@ -101,8 +99,7 @@ static const char *name_of_section(const rp_key_table *table, const char *sectio
   return is_named_section(table, section) ? rp_key_find(table, section, NULL)->fallback : NULL;
 }
 
-/* ---- Values
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Values -------------------------------------------------------------------------------------------------------------------------- */
 
 static void add_found(const rp_node *value, rp_text *text) {
   if (value->kind == RP_NODE_LIST || value->kind == RP_NODE_MAP || value->kind == RP_NODE_NULL) {
@@ -190,8 +187,7 @@ static void add_accepted(const rp_key *key, rp_text *text) {
 }
 
 static rp_status refuse(const rp_key *key, const rp_node *value, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   add_found(value, &text);
   rp_text_add(&text, " is not ");
   add_accepted(key, &text);
@@ -200,8 +196,7 @@ static rp_status refuse(const rp_key *key, const rp_node *value, rp_error *err) 
 }
 
 static rp_status refuse_word(const char *words, const rp_node *value, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   add_found(value, &text);
   rp_text_add(&text, " is not known here");
   suggest_word(words, rp_node_text(value), &text);
@@ -210,8 +205,7 @@ static rp_status refuse_word(const char *words, const rp_node *value, rp_error *
 }
 
 static int is_percent(const rp_node *value) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_decimal decimal;
   if (value->kind != RP_NODE_NUMBER || !rp_number_canonical(value->text, &text) || !rp_decimal_parse(rp_text_string(&text), &decimal))
     return 0;
@@ -304,8 +298,7 @@ rp_status rp_key_check_value(const rp_key *key, const rp_node *value, rp_error *
   return RP_OK;
 }
 
-/* ---- Maps
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Maps ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void suggest_key(const rp_key_table *table, const char *section, const char *key, const char *name, rp_text *text) {
   const char *list[MOST_WORDS];
@@ -320,8 +313,7 @@ static void suggest_key(const rp_key_table *table, const char *section, const ch
 
 static rp_status refuse_key(const rp_key_table *table, const char *section, const rp_entry *entry, const char *name, const rp_key *row,
                             rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   if (row)
     rp_text_format(&text, "%s.%s belongs to %s, not to %s", section, entry->key, row->of, name ? name : "this");
   else
@@ -350,13 +342,11 @@ rp_status rp_keys_check(const rp_key_table *table, const char *section, const rp
 }
 
 /* {name: …} in place of a name alone, or of a map without one. */
-static rp_status fill_name(const rp_key *row, rp_node *map, rp_error *err) {
-  rp_node *value = rp_node_get(map, strrchr(row->name, '.') ? strrchr(row->name, '.') + 1 : row->name);
+static rp_status fill_name(const rp_key *row, const char *key, rp_node *map, rp_error *err) {
+  rp_node *value = rp_node_get(map, key);
   if (value->kind == RP_NODE_MAP && rp_node_get(value, "name")) return RP_OK;
-  RP_CLEANUP(rp_node_free)
-  rp_node *name = NULL;
-  RP_CLEANUP(rp_node_free)
-  rp_node *named = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *name = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *named = NULL;
   if (value->kind == RP_NODE_STRING)
     RP_TRY(rp_node_copy(value, &name, err));
   else
@@ -364,23 +354,33 @@ static rp_status fill_name(const rp_key *row, rp_node *map, rp_error *err) {
   RP_TRY(rp_node_new(RP_NODE_MAP, &value->origin, &named, err));
   RP_TRY(rp_node_append(named, "name", NULL, &name, err));
   if (value->kind == RP_NODE_MAP) RP_TRY(rp_node_merge(named, value, err));
-  return rp_node_put(map, strrchr(row->name, '.') ? strrchr(row->name, '.') + 1 : row->name, &named, err);
+  if (value->path) RP_TRY(rp_node_set_paths(named, value->path, err));
+  return rp_node_put(map, key, &named, err);
+}
+
+/* A default stands where its map does. */
+static rp_status add_default(const rp_key *row, const char *key, rp_node *map, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *value = NULL;
+  if (row->type == RP_KEY_MAP)
+    RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &value, err));
+  else if (row->fallback)
+    RP_TRY(rp_yaml_parse(row->fallback, "default", &value, err));
+  else
+    return RP_OK;
+  RP_CLEANUP(rp_text_free) rp_text path = {0};
+  rp_text_format(&path, "%s%s%s", map->path ? map->path : "", map->path && *map->path ? "." : "", key);
+  RP_TRY(rp_text_check(&path, err));
+  RP_TRY(rp_node_set_paths(value, rp_text_string(&path), err));
+  rp_node_set_origin(value, &map->origin);
+  return rp_node_append(map, key, NULL, &value, err);
 }
 
 static rp_status fill_row(const rp_key_table *table, const rp_key *row, const char *key, rp_node *map, rp_error *err) {
-  if (!rp_node_get(map, key)) {
-    RP_CLEANUP(rp_node_free)
-    rp_node *value = NULL;
-    if (row->type == RP_KEY_MAP)
-      RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &value, err));
-    else if (row->fallback)
-      RP_TRY(rp_yaml_parse(row->fallback, "default", &value, err));
-    else
-      return RP_OK;
-    RP_TRY(rp_node_append(map, key, NULL, &value, err));
-  }
-  if ((row->type == RP_KEY_NAMED || row->type == RP_KEY_OPEN) && row->fallback) RP_TRY(fill_name(row, map, err));
+  if (!rp_node_get(map, key)) RP_TRY(add_default(row, key, map, err));
   rp_node *value = rp_node_get(map, key);
+  if (!value) return RP_OK;
+  if ((row->type == RP_KEY_NAMED || row->type == RP_KEY_OPEN) && row->fallback) RP_TRY(fill_name(row, key, map, err));
+  value = rp_node_get(map, key);
   return has_rows_below(row, value) ? rp_keys_fill(table, row->name, value, err) : RP_OK;
 }
 
@@ -393,8 +393,7 @@ rp_status rp_keys_fill(const rp_key_table *table, const char *section, rp_node *
   return RP_OK;
 }
 
-/* ---- Help
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Help ---------------------------------------------------------------------------------------------------------------------------- */
 
 static int is_below(const rp_key *row, const char *section) {
   size_t length = strlen(section);

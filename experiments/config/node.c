@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Sources
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Sources ------------------------------------------------------------------------------------------------------------------------- */
 
 struct rp_source {
   size_t n_references;
@@ -36,8 +35,7 @@ static rp_origin share_origin(const rp_origin *origin) {
   return *origin;
 }
 
-/* ---- Making
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Making -------------------------------------------------------------------------------------------------------------------------- */
 
 rp_status rp_node_new(rp_node_kind kind, const rp_origin *origin, rp_node **out, rp_error *err) {
   RP_TRY(rp_allocate(1, sizeof **out, out, err));
@@ -47,8 +45,7 @@ rp_status rp_node_new(rp_node_kind kind, const rp_origin *origin, rp_node **out,
 }
 
 static rp_status new_scalar(rp_node_kind kind, const char *text, const rp_origin *origin, rp_node **out, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *node = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *node = NULL;
   RP_TRY(rp_node_new(kind, origin, &node, err));
   RP_TRY(rp_copy_string(text, &node->text, err));
   *out = node;
@@ -67,8 +64,7 @@ static int is_one_of(const char *text, const char *const *words) {
 }
 
 static int is_number(const char *text) {
-  RP_CLEANUP(rp_text_free)
-  rp_text canonical = {0};
+  RP_CLEANUP(rp_text_free) rp_text canonical = {0};
   return rp_number_canonical(text, &canonical);
 }
 
@@ -145,8 +141,7 @@ int rp_node_remove(rp_node *map, const char *key) {
 static rp_status copy_entries(const rp_node *node, rp_node *copy, rp_error *err) {
   for (size_t i = 0; i < node->n; i++) {
     const rp_entry *entry = &node->entries[i];
-    RP_CLEANUP(rp_node_free)
-    rp_node *value = NULL;
+    RP_CLEANUP(rp_node_free) rp_node *value = NULL;
     RP_TRY(rp_node_copy(entry->value, &value, err));
     RP_TRY(rp_node_append(copy, entry->key, &entry->key_origin, &value, err));
   }
@@ -154,8 +149,7 @@ static rp_status copy_entries(const rp_node *node, rp_node *copy, rp_error *err)
 }
 
 rp_status rp_node_copy(const rp_node *node, rp_node **out, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *copy = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *copy = NULL;
   RP_TRY(rp_node_new(node->kind, &node->origin, &copy, err));
   copy->flag = node->flag;
   if (node->path) RP_TRY(rp_copy_string(node->path, &copy->path, err));
@@ -177,8 +171,19 @@ void rp_node_free(rp_node **node) {
   *node = NULL;
 }
 
-/* ---- Reading
- * ----------------------------------------------------------------------------------------------------------------------------- */
+void rp_node_set_origin(rp_node *node, const rp_origin *origin) {
+  rp_origin own = share_origin(origin);
+  rp_source_free(&node->origin.source);
+  node->origin = own;
+  for (size_t i = 0; i < node->n; i++) {
+    own = share_origin(origin);
+    rp_source_free(&node->entries[i].key_origin.source);
+    node->entries[i].key_origin = own;
+    rp_node_set_origin(node->entries[i].value, origin);
+  }
+}
+
+/* ---- Reading ------------------------------------------------------------------------------------------------------------------------- */
 
 rp_node *rp_node_get(const rp_node *map, const char *key) {
   const rp_entry *entry = find_entry(map, key);
@@ -210,8 +215,7 @@ int rp_node_double(const rp_node *node, double *out) {
 
 int rp_node_integer(const rp_node *node, int64_t *out) {
   if (!rp_node_is(node, RP_NODE_NUMBER)) return 0;
-  RP_CLEANUP(rp_text_free)
-  rp_text canonical = {0};
+  RP_CLEANUP(rp_text_free) rp_text canonical = {0};
   if (!rp_number_canonical(node->text, &canonical)) return 0;
   const char *digits = rp_text_string(&canonical);
   /* 18 digits always fit; a canonical whole number has neither point nor exponent. */
@@ -229,10 +233,8 @@ int rp_node_is(const rp_node *node, rp_node_kind kind) {
 }
 
 static int equal_numbers(const char *a, const char *b) {
-  RP_CLEANUP(rp_text_free)
-  rp_text canonical_a = {0};
-  RP_CLEANUP(rp_text_free)
-  rp_text canonical_b = {0};
+  RP_CLEANUP(rp_text_free) rp_text canonical_a = {0};
+  RP_CLEANUP(rp_text_free) rp_text canonical_b = {0};
   return rp_number_canonical(a, &canonical_a) && rp_number_canonical(b, &canonical_b) &&
          strcmp(rp_text_string(&canonical_a), rp_text_string(&canonical_b)) == 0;
 }
@@ -275,8 +277,7 @@ const char *rp_node_kind_name(rp_node_kind kind) {
   return (size_t)kind < sizeof NAMES / sizeof NAMES[0] ? NAMES[kind] : "something unknown";
 }
 
-/* ---- Places
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Places -------------------------------------------------------------------------------------------------------------------------- */
 
 const char *rp_node_file(const rp_node *node) {
   return node && node->origin.source ? node->origin.source->name : "";
@@ -289,15 +290,13 @@ static void add_place(const rp_origin *origin, rp_text *text) {
 }
 
 rp_status rp_node_place(const rp_node *node, char **out, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   if (node) add_place(&node->origin, &text);
   return rp_text_take(&text, out, err);
 }
 
 static rp_status fail_at(const rp_origin *origin, const char *path, rp_error *err, const char *message) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   add_place(origin, &text);
   if (text.length) rp_text_add(&text, ": ");
   if (path && *path) rp_text_format(&text, "%s: ", path);

@@ -8,10 +8,8 @@
 
 /* "ortho" → {name: ortho}. */
 static rp_status spell_out_name(const rp_node *string, rp_node **out, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *map = NULL;
-  RP_CLEANUP(rp_node_free)
-  rp_node *name = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *map = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *name = NULL;
   RP_TRY(rp_node_new(RP_NODE_MAP, &string->origin, &map, err));
   RP_TRY(rp_node_copy(string, &name, err));
   RP_TRY(rp_node_append(map, "name", &string->origin, &name, err));
@@ -31,8 +29,7 @@ static int merges_into(const rp_node *base, const rp_node *overlay) {
 }
 
 static rp_status merge_value(rp_node **base, const rp_node *overlay, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *spelt_out = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *spelt_out = NULL;
   if ((*base)->kind == RP_NODE_STRING && overlay->kind == RP_NODE_MAP) {
     rp_node *map = NULL;
     RP_TRY(spell_out_name(*base, &map, err));
@@ -64,8 +61,7 @@ rp_status rp_node_merge(rp_node *base, const rp_node *overlay, rp_error *err) {
       RP_TRY(merge_value(&to->value, from->value, err));
       continue;
     }
-    RP_CLEANUP(rp_node_free)
-    rp_node *copy = NULL;
+    RP_CLEANUP(rp_node_free) rp_node *copy = NULL;
     RP_TRY(rp_node_copy(from->value, &copy, err));
     RP_TRY(rp_node_append(base, from->key, &from->key_origin, &copy, err));
   }
@@ -75,12 +71,9 @@ rp_status rp_node_merge(rp_node *base, const rp_node *overlay, rp_error *err) {
 /* {path's first: {its second: … value}}, all with the value's origin. */
 static rp_status nest(const char *path, const rp_origin *key_origin, const rp_node *value, rp_node **out, rp_error *err) {
   size_t length = strcspn(path, ".");
-  RP_CLEANUP(rp_free_pointer)
-  char *key = NULL;
-  RP_CLEANUP(rp_node_free)
-  rp_node *map = NULL;
-  RP_CLEANUP(rp_node_free)
-  rp_node *inner = NULL;
+  RP_CLEANUP(rp_free_pointer) char *key = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *map = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *inner = NULL;
   RP_TRY(rp_copy_bytes_as_string(path, length, &key, err));
   RP_TRY(rp_node_new(RP_NODE_MAP, &value->origin, &map, err));
   if (path[length] == '.')
@@ -93,24 +86,25 @@ static rp_status nest(const char *path, const rp_origin *key_origin, const rp_no
   return RP_OK;
 }
 
-rp_status rp_node_set(rp_node *base, const char *path, const rp_node *value, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *overlay = NULL;
-  RP_TRY(nest(path, &value->origin, value, &overlay, err));
+rp_status rp_node_set_at(rp_node *base, const char *path, const rp_origin *path_origin, const rp_node *value, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *overlay = NULL;
+  RP_TRY(nest(path, path_origin, value, &overlay, err));
   return rp_node_merge(base, overlay, err);
 }
 
+rp_status rp_node_set(rp_node *base, const char *path, const rp_node *value, rp_error *err) {
+  return rp_node_set_at(base, path, &value->origin, value, err);
+}
+
 rp_status rp_node_expand_dots(const rp_node *map, rp_node **out, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *expanded = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *expanded = NULL;
   RP_TRY(rp_node_new(RP_NODE_MAP, &map->origin, &expanded, err));
   for (size_t i = 0; i < map->n; i++) {
     const rp_entry *entry = &map->entries[i];
     size_t length = strlen(entry->key);
     if (length == 0 || entry->key[0] == '.' || entry->key[length - 1] == '.' || strstr(entry->key, ".."))
       return rp_entry_fail(entry, err, "'%s' is no key: there is nothing before, between or after a dot", entry->key);
-    RP_CLEANUP(rp_node_free)
-    rp_node *overlay = NULL;
+    RP_CLEANUP(rp_node_free) rp_node *overlay = NULL;
     RP_TRY(nest(entry->key, &entry->key_origin, entry->value, &overlay, err));
     RP_TRY(rp_node_merge(expanded, overlay, err));
   }
@@ -120,8 +114,7 @@ rp_status rp_node_expand_dots(const rp_node *map, rp_node **out, rp_error *err) 
 }
 
 static rp_status path_of_entry(const rp_node *parent, size_t i, const char *prefix, char **out, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text path = {0};
+  RP_CLEANUP(rp_text_free) rp_text path = {0};
   rp_text_add(&path, prefix);
   if (parent->kind == RP_NODE_LIST)
     rp_text_format(&path, "[%zu]", i);
@@ -136,8 +129,7 @@ rp_status rp_node_set_paths(rp_node *node, const char *prefix, rp_error *err) {
   free(node->path);
   node->path = own;
   for (size_t i = 0; i < node->n; i++) {
-    RP_CLEANUP(rp_free_pointer)
-    char *path = NULL;
+    RP_CLEANUP(rp_free_pointer) char *path = NULL;
     RP_TRY(path_of_entry(node, i, prefix, &path, err));
     RP_TRY(rp_node_set_paths(node->entries[i].value, path, err));
   }

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Numbers
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Numbers ------------------------------------------------------------------------------------------------------------------------- */
 
 enum { MOST_EXPONENT_DIGITS = 4, LARGEST_EXPONENT = 9999, LONGEST_PLAIN = 18 };
 
@@ -69,8 +68,7 @@ static void add_decimal(const char *digits, long n, long exponent, rp_text *out)
 }
 
 int rp_number_canonical(const char *text, rp_text *out) {
-  RP_CLEANUP(free_decimal)
-  decimal number = {0};
+  RP_CLEANUP(free_decimal) decimal number = {0};
   if (!read_decimal(text, &number)) return 0;
   const char *digits = rp_text_string(&number.digits);
   digits += strspn(digits, "0");
@@ -95,8 +93,7 @@ void rp_number_add(double value, rp_text *out) {
   if (!rp_number_canonical(text, out)) rp_text_add(out, text);
 }
 
-/* ---- JSON
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ---------------------------------------------------------------------------------------------------------------------------- */
 
 static int by_key(const void *a, const void *b) {
   const rp_entry *const *entry_a = a, *const *entry_b = b;
@@ -106,8 +103,7 @@ static int by_key(const void *a, const void *b) {
 static rp_status add_json(const rp_node *node, rp_text *out, rp_error *err);
 
 static rp_status add_json_map(const rp_node *map, rp_text *out, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  const rp_entry **sorted = NULL;
+  RP_CLEANUP(rp_free_pointer) const rp_entry **sorted = NULL;
   RP_TRY(rp_allocate(map->n, sizeof *sorted, &sorted, err));
   for (size_t i = 0; i < map->n; i++) sorted[i] = &map->entries[i];
   if (map->n) qsort(sorted, map->n, sizeof *sorted, by_key);
@@ -155,19 +151,16 @@ static rp_status add_json(const rp_node *node, rp_text *out, rp_error *err) {
 }
 
 rp_status rp_node_json(const rp_node *node, char **out, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   RP_TRY(add_json(node, &text, err));
   return rp_text_take(&text, out, err);
 }
 
-/* ---- For people
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- For people ---------------------------------------------------------------------------------------------------------------------- */
 
 /* A string needs quotes where it would not be read back as itself; some more get them, too. */
 static int is_plain(const char *text) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *node = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *node = NULL;
   if (rp_node_scalar(text, NULL, &node, NULL) != RP_OK || node->kind != RP_NODE_STRING) return 0;
   char last = text[strlen(text) - 1];
   if (strchr(" -?:#&*!|>'%@`=", text[0]) || last == ' ' || last == ':') return 0;
@@ -215,8 +208,7 @@ void rp_node_add_flow(const rp_node *node, rp_text *text) {
 }
 
 rp_status rp_node_flow(const rp_node *node, char **out, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_node_add_flow(node, &text);
   return rp_text_take(&text, out, err);
 }
@@ -254,8 +246,7 @@ static void add_pretty(const rp_node *node, int indent, rp_text *text) {
 }
 
 rp_status rp_node_pretty(const rp_node *node, char **out, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   if (!is_empty_or_scalar(node))
     add_pretty(node, 0, &text);
   else {

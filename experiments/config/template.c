@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Files
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Files --------------------------------------------------------------------------------------------------------------------------- */
 
 static const rp_key SCHEME_ROWS[] = {
     {.name = "about", .type = RP_KEY_TEXT, .help = "what the scheme is, with a citation", .since = "1.0"},
@@ -39,8 +38,7 @@ static const struct {
 rp_status rp_template_load(rp_find_kind kind, const rp_node *given, rp_template *out, rp_error *err) {
   *out = (rp_template){0};
   const rp_node *name = rp_node_get(given, "name");
-  RP_CLEANUP(rp_template_free)
-  rp_template template = {.body = FILE_KINDS[kind].body};
+  RP_CLEANUP(rp_template_free) rp_template template = {.body = FILE_KINDS[kind].body};
   RP_TRY(rp_find_yaml(kind, rp_node_text(name), name, &template.path, err));
   RP_TRY(rp_yaml_load(template.path, &template.root, err));
   RP_TRY(rp_resolve_paths(template.root, template.path, err));
@@ -81,8 +79,7 @@ static rp_status check_given(const rp_template *template, const rp_node *given, 
   for (size_t i = 0; i < given->n; i++) {
     const rp_entry *entry = &given->entries[i];
     if (strcmp(entry->key, "name") == 0 || rp_node_get(parameters, entry->key)) continue;
-    RP_CLEANUP(rp_text_free)
-    rp_text text = {0};
+    RP_CLEANUP(rp_text_free) rp_text text = {0};
     suggest_parameter(parameters, entry->key, &text);
     RP_TRY(rp_text_check(&text, err));
     return rp_entry_fail(entry, err, "%s %s has no parameter '%s'%s", prefix, rp_node_text(rp_node_get(given, "name")), entry->key,
@@ -114,8 +111,7 @@ static rp_status spell_out_names(const rp_template *template, rp_node *values, r
   for (size_t i = 0; i < values->n; i++) {
     rp_entry *entry = &values->entries[i];
     if (entry->value->kind != RP_NODE_STRING || !stands_for_a_name(rp_template_body(template), entry->key)) continue;
-    RP_CLEANUP(rp_node_free)
-    rp_node *map = NULL;
+    RP_CLEANUP(rp_node_free) rp_node *map = NULL;
     RP_TRY(rp_node_new(RP_NODE_MAP, &entry->value->origin, &map, err));
     RP_TRY(rp_node_append(map, "name", &entry->value->origin, &entry->value, err));
     entry->value = map;
@@ -125,12 +121,9 @@ static rp_status spell_out_names(const rp_template *template, rp_node *values, r
 }
 
 rp_status rp_template_fill(const rp_template *template, const rp_node *given, const char *prefix, rp_node **out, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *filled = NULL;
-  RP_CLEANUP(rp_node_free)
-  rp_node *values = NULL;
-  RP_CLEANUP(rp_node_free)
-  rp_node *name = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *filled = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *values = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *name = NULL;
   RP_TRY(check_given(template, given, prefix, err));
   RP_TRY(rp_node_new(RP_NODE_MAP, &given->origin, &values, err));
   if (rp_template_parameters(template)) RP_TRY(rp_node_merge(values, rp_template_parameters(template), err));
@@ -149,8 +142,7 @@ rp_status rp_template_fill(const rp_template *template, const rp_node *given, co
   return RP_OK;
 }
 
-/* ---- Expansion
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Expansion ----------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
   const rp_node *parameters;
@@ -189,21 +181,18 @@ static size_t read_reference(const char *text, const char **name, size_t *length
 }
 
 static rp_status look_up(const expander *self, const rp_node *node, const char *name, size_t length, const rp_node **value, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *key = NULL;
+  RP_CLEANUP(rp_free_pointer) char *key = NULL;
   RP_TRY(rp_copy_bytes_as_string(name, length, &key, err));
   *value = rp_node_get(self->parameters, key);
   if (*value) return RP_OK;
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   suggest_parameter(self->parameters, key, &text);
   RP_TRY(rp_text_check(&text, err));
   return rp_node_fail(node, err, "there is no parameter '%s'%s", key, rp_text_string(&text));
 }
 
 static rp_status expand_inside(const expander *self, const rp_node *node, rp_node **out, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   for (const char *at = node->text; *at;) {
     size_t plain = strcspn(at, "$"), length, taken;
     rp_text_add_bytes(&text, at, plain);
@@ -251,8 +240,7 @@ static rp_status expand_steering(expander *self, const rp_node *map, const char 
 static rp_status is_wanted(expander *self, const rp_node *node, int *wanted, rp_error *err) {
   *wanted = 1;
   if (!rp_node_get(node, "if")) return RP_OK;
-  RP_CLEANUP(rp_node_free)
-  rp_node *flag = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *flag = NULL;
   RP_TRY(expand_steering(self, node, "if", &flag, err));
   if (flag->kind != RP_NODE_FLAG) return rp_node_fail(flag, err, "'%s' is not on or off: `if` takes a flag", rp_node_text(flag));
   *wanted = flag->flag;
@@ -261,15 +249,13 @@ static rp_status is_wanted(expander *self, const rp_node *node, int *wanted, rp_
 
 /* Keys are text: on, yes and true are one choice, and so are 3 and 3.0. */
 static int is_choice(const char *key, const rp_node *value) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *as_value = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *as_value = NULL;
   if (strcmp(key, rp_node_text(value)) == 0) return 1;
   return rp_node_scalar(key, NULL, &as_value, NULL) == RP_OK && rp_node_equal(as_value, value);
 }
 
 static rp_status choose(expander *self, const rp_node *map, const rp_node **chosen, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *value = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *value = NULL;
   RP_TRY(expand_steering(self, map, "choose", &value, err));
   const char *names[MOST_NAMES];
   int n = 0;
@@ -281,8 +267,7 @@ static rp_status choose(expander *self, const rp_node *map, const rp_node **chos
     *chosen = entry->value;
     return RP_OK;
   }
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_add_suggestion(rp_node_text(value), names, n, &text);
   RP_TRY(rp_text_check(&text, err));
   return rp_node_fail(value, err, "'%s' is not among the choices%s", rp_node_text(value), rp_text_string(&text));
@@ -291,8 +276,7 @@ static rp_status choose(expander *self, const rp_node *map, const rp_node **chos
 static rp_status expand_entries(expander *self, const rp_node *list, rp_node *out, rp_error *err);
 
 static rp_status expand_repeat(expander *self, const rp_node *map, rp_node *out, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *times = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *times = NULL;
   const rp_node *entries = rp_node_get(map, "do");
   int64_t n;
   for (size_t i = 0; i < map->n; i++)
@@ -325,8 +309,7 @@ static rp_status expand_entry(expander *self, const rp_node *entry, rp_node *out
   if (!wanted) return RP_OK;
   if (rp_node_get(entry, "repeat")) return expand_repeat(self, entry, out, err);
   if (rp_node_get(entry, "choose")) return expand_choice(self, entry, out, err);
-  RP_CLEANUP(rp_node_free)
-  rp_node *value = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *value = NULL;
   RP_TRY(expand_value(self, entry, &value, err));
   int emptied = entry->kind == RP_NODE_MAP && entry->n > 0 && value->n == 0; /* all that it held was switched off */
   return emptied ? RP_OK : rp_node_append(out, NULL, NULL, &value, err);
@@ -346,8 +329,7 @@ static rp_status expand_map(expander *self, const rp_node *map, rp_node *out, rp
     if (!wanted) continue;
     const rp_node *from = entry->value;
     if (rp_node_get(from, "choose")) RP_TRY(choose(self, entry->value, &from, err));
-    RP_CLEANUP(rp_node_free)
-    rp_node *value = NULL;
+    RP_CLEANUP(rp_node_free) rp_node *value = NULL;
     RP_TRY(expand_value(self, from, &value, err));
     RP_TRY(rp_node_append(out, entry->key, &entry->key_origin, &value, err));
   }
@@ -358,8 +340,7 @@ static rp_status expand_value(expander *self, const rp_node *node, rp_node **out
   RP_TRY(count_more(self, node, 1 + strlen(rp_node_text(node)) / 64, err));
   if (node->kind == RP_NODE_STRING) return expand_string(self, node, out, err);
   if (node->kind != RP_NODE_LIST && node->kind != RP_NODE_MAP) return rp_node_copy(node, out, err);
-  RP_CLEANUP(rp_node_free)
-  rp_node *value = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *value = NULL;
   RP_TRY(rp_node_new(node->kind, &node->origin, &value, err));
   if (node->path) RP_TRY(rp_copy_string(node->path, &value->path, err));
   if (node->kind == RP_NODE_LIST)

@@ -73,8 +73,7 @@ static rp_status fail_at(const reader *self, const yaml_mark_t *mark, rp_error *
   return rp_node_fail(&place, err, "%s", message);
 }
 
-/* ---- Anchors
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Anchors ------------------------------------------------------------------------------------------------------------------------- */
 
 static size_t count_nodes(const rp_node *node) {
   size_t n = 1;
@@ -109,8 +108,7 @@ static const anchor *find_anchor(const reader *self, const char *name) {
   return NULL;
 }
 
-/* ---- Values
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Values -------------------------------------------------------------------------------------------------------------------------- */
 
 /* Puts a finished value where it belongs: into the innermost open collection, or as the document. */
 static rp_status place_value(reader *self, rp_node **value, rp_error *err) {
@@ -172,8 +170,7 @@ static rp_status read_scalar(reader *self, const yaml_event_t *event, rp_error *
   RP_TRY(count_more(self, 1, &event->start_mark, err));
   rp_origin origin = origin_of(self, &event->start_mark);
   const char *text = (const char *)event->data.scalar.value;
-  RP_CLEANUP(rp_node_free)
-  rp_node *node = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *node = NULL;
   if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
     RP_TRY(rp_node_scalar(text, &origin, &node, err));
   else
@@ -188,8 +185,7 @@ static rp_status read_alias(reader *self, const yaml_event_t *event, rp_error *e
   const anchor *found = find_anchor(self, name);
   if (!found) return fail_at(self, &event->start_mark, err, "there is no anchor &%s before this", name);
   RP_TRY(count_more(self, found->n_nodes, &event->start_mark, err));
-  RP_CLEANUP(rp_node_free)
-  rp_node *copy = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *copy = NULL;
   RP_TRY(rp_node_copy(found->node, &copy, err));
   return place_value(self, &copy, err);
 }
@@ -211,10 +207,8 @@ static rp_status open_one(reader *self, rp_node_kind kind, const yaml_event_t *e
 
 static rp_status close_one(reader *self, const yaml_event_t *event, rp_error *err) {
   open_collection *inner = &self->stack[self->depth - 1];
-  RP_CLEANUP(rp_node_free)
-  rp_node *node = inner->node;
-  RP_CLEANUP(rp_free_pointer)
-  char *name = inner->anchor;
+  RP_CLEANUP(rp_node_free) rp_node *node = inner->node;
+  RP_CLEANUP(rp_free_pointer) char *name = inner->anchor;
   free(inner->key);
   *inner = (open_collection){0};
   self->depth--;
@@ -222,8 +216,7 @@ static rp_status close_one(reader *self, const yaml_event_t *event, rp_error *er
   return place_value(self, &node, err);
 }
 
-/* ---- The document
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- The document -------------------------------------------------------------------------------------------------------------------- */
 
 static rp_status fail_of_parser(const reader *self, rp_error *err) {
   const yaml_parser_t *parser = &self->parser;
@@ -258,8 +251,7 @@ static rp_status read_event(reader *self, const yaml_event_t *event, rp_error *e
 
 static rp_status read_all(reader *self, rp_error *err) {
   for (;;) {
-    RP_CLEANUP(free_event)
-    yaml_event_t event = {0};
+    RP_CLEANUP(free_event) yaml_event_t event = {0};
     if (!yaml_parser_parse(&self->parser, &event)) return fail_of_parser(self, err);
     if (event.type == YAML_STREAM_END_EVENT || event.type == YAML_NO_EVENT) break;
     RP_TRY(read_event(self, &event, err));
@@ -272,8 +264,7 @@ static rp_status read_all(reader *self, rp_error *err) {
 rp_status rp_yaml_parse_bytes(const char *text, size_t length, const char *name, rp_node **out, rp_error *err) {
   *out = NULL;
   if (length > RP_YAML_MAX_BYTES) return rp_fail(err, RP_EINPUT, "%s: %zu bytes are more than a file may have (4 MiB)", name, length);
-  RP_CLEANUP(free_reader)
-  reader self = {0};
+  RP_CLEANUP(free_reader) reader self = {0};
   if (!yaml_parser_initialize(&self.parser)) return rp_fail(err, RP_EMEMORY, "out of memory while YAML was read");
   RP_TRY(rp_source_new(name, &self.source, err));
   yaml_parser_set_input_string(&self.parser, (const yaml_char_t *)text, length);
@@ -290,8 +281,7 @@ rp_status rp_yaml_parse(const char *text, const char *name, rp_node **out, rp_er
 
 rp_status rp_yaml_load(const char *path, rp_node **out, rp_error *err) {
   *out = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  char *text = NULL;
+  RP_CLEANUP(rp_free_pointer) char *text = NULL;
   size_t length = 0;
   RP_TRY(rp_read_file(path, RP_YAML_MAX_BYTES, &text, &length, err));
   return rp_yaml_parse_bytes(text, length, path, out, err);
