@@ -16,10 +16,13 @@
 #include <string.h>
 #include <time.h>
 
-typedef struct {
+/* Scorings point to it, so it stays where it is while the list grows. */
+typedef struct loaded_plugin loaded_plugin;
+struct loaded_plugin {
   char *path;
   rp_plugin plugin;
-} loaded_plugin;
+  loaded_plugin *next;
+};
 
 struct rp_session {
   void (*progress)(void *user, uint64_t done, uint64_t total);
@@ -33,8 +36,7 @@ struct rp_session {
   int net_threads;
   rp_state *state; /* NULL = none */
   rp_id state_id;
-  size_t n_plugins, plugin_capacity;
-  loaded_plugin *plugins;
+  loaded_plugin *plugins; /* a list */
 };
 
 static double seconds_now(void) {
@@ -63,17 +65,23 @@ static void close_net(rp_session *session) {
   session->net_json = NULL;
 }
 
+static void free_plugin(loaded_plugin *loaded) {
+  free(loaded->path);
+  rp_plugin_free(&loaded->plugin);
+  free(loaded);
+}
+
 void rp_session_free(rp_session **session) {
   if (!*session) return;
   close_trial(*session);
   close_net(*session);
   if ((*session)->data_json) rp_dataset_close(&(*session)->dataset);
   free((*session)->data_json);
-  for (size_t i = 0; i < (*session)->n_plugins; i++) {
-    free((*session)->plugins[i].path);
-    rp_plugin_free(&(*session)->plugins[i].plugin);
+  while ((*session)->plugins) {
+    loaded_plugin *first = (*session)->plugins;
+    (*session)->plugins = first->next;
+    free_plugin(first);
   }
-  free((*session)->plugins);
   free(*session);
   *session = NULL;
 }
@@ -117,21 +125,21 @@ static rp_status open_trial(rp_session *session, const rp_job *job, rp_error *er
 }
 
 static rp_status load_plugin(rp_session *session, const char *path, const rp_plugin **out, rp_error *err) {
-  for (size_t i = 0; i < session->n_plugins; i++)
-    if (strcmp(session->plugins[i].path, path) == 0) {
-      *out = &session->plugins[i].plugin;
+  for (const loaded_plugin *loaded = session->plugins; loaded; loaded = loaded->next)
+    if (strcmp(loaded->path, path) == 0) {
+      *out = &loaded->plugin;
       return RP_OK;
     }
-  RP_TRY(rp_grow(&session->plugins, session->n_plugins, &session->plugin_capacity, sizeof *session->plugins, err));
-  loaded_plugin *loaded = &session->plugins[session->n_plugins];
-  *loaded = (loaded_plugin){0};
-  RP_TRY(rp_copy_string(path, &loaded->path, err));
-  rp_status status = rp_plugin_load(path, &loaded->plugin, err);
+  loaded_plugin *loaded;
+  RP_TRY(rp_allocate(1, sizeof *loaded, &loaded, err));
+  rp_status status = rp_copy_string(path, &loaded->path, err);
+  if (status == RP_OK) status = rp_plugin_load(path, &loaded->plugin, err);
   if (status != RP_OK) {
-    free(loaded->path);
+    free_plugin(loaded);
     return status;
   }
-  session->n_plugins++;
+  loaded->next = session->plugins;
+  session->plugins = loaded;
   *out = &loaded->plugin;
   return RP_OK;
 }
