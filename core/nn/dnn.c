@@ -396,7 +396,7 @@ rp_status rp_dnn_conv_forward(rp_dnn_conv *conv, rp_error *err) {
   return run_pass(conv, &conv->run[RP_DNNL_FORWARD], err);
 }
 
-RP_VECTORISED static void add(float *restrict sum, const float *restrict values, size_t n) {
+RP_VECTORISED static void add_gradient_sum(float *restrict sum, const float *restrict values, size_t n) {
   size_t i = 0;
   for (; i + 16 <= n; i += 16)
     for (size_t lane = i; lane < i + 16; lane++) sum[lane] += values[lane];
@@ -405,8 +405,8 @@ RP_VECTORISED static void add(float *restrict sum, const float *restrict values,
 
 rp_status rp_dnn_conv_backward(rp_dnn_conv *conv, rp_error *err) {
   RP_TRY(run_pass(conv, &conv->run[RP_DNNL_WEIGHT_GRADIENT], err));
-  add(conv->gradient_sum, conv->gradient, conv->n_gradient);
-  if (conv->spec.has_bias) add(conv->bias_sum, conv->bias_gradient, (size_t)conv->spec.output.channels);
+  add_gradient_sum(conv->gradient_sum, conv->gradient, conv->n_gradient);
+  if (conv->spec.has_bias) add_gradient_sum(conv->bias_sum, conv->bias_gradient, (size_t)conv->spec.output.channels);
   return run_pass(conv, &conv->run[RP_DNNL_DATA_GRADIENT], err);
 }
 

@@ -38,7 +38,7 @@ static rp_status forward(rp_layer *layer, rp_error *err) {
 }
 
 /* The ReLU's gradient: 0 where its output is 0. */
-RP_VECTORISED static void mask(float *restrict gradient, const float *restrict output, size_t n) {
+RP_VECTORISED static void mask_relu(float *restrict gradient, const float *restrict output, size_t n) {
   for (size_t i = 0; i < n; i += 8) /* maps of convs are made of whole blocks */
     for (size_t lane = i; lane < i + 8; lane++) {
       const float passed = gradient[lane];
@@ -47,7 +47,7 @@ RP_VECTORISED static void mask(float *restrict gradient, const float *restrict o
 }
 
 static rp_status backward(rp_layer *layer, rp_error *err) {
-  if (layer->has_relu) mask(layer->out_gradient.values, layer->out.values, rp_map_size(&layer->out));
+  if (layer->has_relu) mask_relu(layer->out_gradient.values, layer->out.values, rp_map_size(&layer->out));
   return rp_dnn_conv_backward(layer->own, err);
 }
 

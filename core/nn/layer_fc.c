@@ -112,10 +112,10 @@ static inline __attribute__((always_inline)) void images_backward(const rp_layer
 }
 
 #define FOR_BLOCK(block)                                                                                                                   \
-  RP_VECTORISED static void forward_##block(const fully_connected *fc, const float *in, float *out) {                                      \
+  RP_VECTORISED static void fc_forward_##block(const fully_connected *fc, const float *in, float *out) {                                   \
     image_forward(fc, in, out, block);                                                                                                     \
   }                                                                                                                                        \
-  RP_VECTORISED static void backward_##block(const rp_layer *layer) {                                                                      \
+  RP_VECTORISED static void fc_backward_##block(const rp_layer *layer) {                                                                   \
     images_backward(layer, block);                                                                                                         \
   }
 FOR_BLOCK(1)
@@ -130,11 +130,11 @@ static rp_status forward(rp_layer *layer, rp_error *err) {
   float *out = layer->out.values;
   for (int n = 0; n < layer->in.batch; n++, in += fc->n_rows * (size_t)layer->in.block, out += fc->outputs) {
     if (layer->in.block == 16)
-      forward_16(fc, in, out);
+      fc_forward_16(fc, in, out);
     else if (layer->in.block == 8)
-      forward_8(fc, in, out);
+      fc_forward_8(fc, in, out);
     else
-      forward_1(fc, in, out);
+      fc_forward_1(fc, in, out);
   }
   return RP_OK;
 }
@@ -146,11 +146,11 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
   for (int n = 0; n < layer->in.batch; n++)
     for (int o = 0; o < fc->outputs; o++) fc->bias_gradient[o] += *gradient++;
   if (layer->in.block == 16)
-    backward_16(layer);
+    fc_backward_16(layer);
   else if (layer->in.block == 8)
-    backward_8(layer);
+    fc_backward_8(layer);
   else
-    backward_1(layer);
+    fc_backward_1(layer);
   return RP_OK;
 }
 

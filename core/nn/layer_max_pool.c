@@ -130,11 +130,11 @@ static size_t n_planes(const rp_map *map) {
 
 /* One function per block size, so that the loops over channels have constant bounds. */
 #define FOR_BLOCK(block)                                                                                                                   \
-  RP_VECTORISED static void forward_##block(const rp_layer *layer, size_t plane) {                                                         \
+  RP_VECTORISED static void pool_forward_##block(const rp_layer *layer, size_t plane) {                                                    \
     const size_t from = plane * plane_size(&layer->in), to = plane * plane_size(&layer->out);                                              \
     plane_forward(layer, layer->in.values + from, layer->out.values + to, ((max_pool *)layer->own)->taps + to, block);                     \
   }                                                                                                                                        \
-  RP_VECTORISED static void backward_##block(const rp_layer *layer, size_t plane) {                                                        \
+  RP_VECTORISED static void pool_backward_##block(const rp_layer *layer, size_t plane) {                                                   \
     const size_t from = plane * plane_size(&layer->out), to = plane * plane_size(&layer->in);                                              \
     plane_backward(layer, layer->out_gradient.values + from, ((max_pool *)layer->own)->taps + from, layer->in_gradient.values + to,        \
                    block);                                                                                                                 \
@@ -148,11 +148,11 @@ static rp_status forward(rp_layer *layer, rp_error *err) {
   (void)err;
   for (size_t plane = 0; plane < n_planes(&layer->in); plane++) {
     if (layer->in.block == 16)
-      forward_16(layer, plane);
+      pool_forward_16(layer, plane);
     else if (layer->in.block == 8)
-      forward_8(layer, plane);
+      pool_forward_8(layer, plane);
     else
-      forward_1(layer, plane);
+      pool_forward_1(layer, plane);
   }
   return RP_OK;
 }
@@ -162,11 +162,11 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
   if (!layer->in_gradient.values) return RP_OK;
   for (size_t plane = 0; plane < n_planes(&layer->in); plane++) {
     if (layer->in.block == 16)
-      backward_16(layer, plane);
+      pool_backward_16(layer, plane);
     else if (layer->in.block == 8)
-      backward_8(layer, plane);
+      pool_backward_8(layer, plane);
     else
-      backward_1(layer, plane);
+      pool_backward_1(layer, plane);
   }
   return RP_OK;
 }

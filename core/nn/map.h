@@ -8,7 +8,8 @@
 #include "core/nn/model.h"
 
 /* Compiled once more for wider registers, and chosen by the processor when the program starts: the same arithmetic in the same order, so
- * the same bits. */
+ * the same bits. Such functions need names of their own among all files, also where they are static: clang exports what chooses between
+ * their versions. */
 #if defined(__x86_64__)
 #define RP_VECTORISED __attribute__((target_clones("avx512f", "avx2", "default")))
 #else

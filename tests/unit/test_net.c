@@ -181,6 +181,10 @@ static void odd_shapes_equal_plain_loops(void **unused) {
   add_conv(&m, 16, 3, 3), add_conv(&m, 3, 5, 1), add_fc(&m, 2);
   check_exactly(&m, 4, "17 channels, a kernel larger than its input");
 
+  begin_model(&m, 3, 8, 10, 3);
+  add_conv(&m, 16, 3, 2), add_conv(&m, 18, 2, 1), add_conv(&m, 16, 5, 2), add_fc(&m, 3);
+  check_exactly(&m, 2, "an odd pixel of padding: strides of 2 on even sizes, a kernel of 2");
+
   begin_model(&m, 3, 5, 5, 7);
   add_fc(&m, 7);
   check_exactly(&m, 3, "one fc");
