@@ -60,7 +60,7 @@ rp_status rp_key_check_value(const rp_key *key, const rp_node *value, rp_error *
  * included. */
 void rp_keys_add_help(const rp_key_table *table, const char *section, rp_text *text);
 
-/* "; did you mean 'epochs'?" (or nothing, where none is near) and "; there are: a, b, c". `words`: [n]. */
+/* "; did you mean 'a'? There are: a, b, c", or "; there are: a, b, c" where none is near. `words`: [n]. */
 void rp_add_suggestion(const char *word, const char *const *words, int n, rp_text *text);
 
 /* The place of a text in "a|b|c", from 0; -1 where it is none of them. */

@@ -31,8 +31,10 @@ int rp_word_index(const char *words, const char *text) {
 
 void rp_add_suggestion(const char *word, const char *const *words, int n, rp_text *text) {
   const char *nearest = rp_nearest_spelling(word, words, n);
-  if (nearest) rp_text_format(text, "; did you mean '%s'?", nearest);
-  rp_text_add(text, n ? "; there are: " : "; there are none");
+  if (nearest)
+    rp_text_format(text, "; did you mean '%s'? There are: ", nearest);
+  else
+    rp_text_add(text, n ? "; there are: " : "; there are none");
   for (int i = 0; i < n; i++) rp_text_format(text, "%s%s", i ? ", " : "", words[i]);
 }
 
