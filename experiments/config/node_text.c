@@ -164,7 +164,7 @@ static int is_plain(const char *text) {
   if (rp_node_scalar(text, NULL, &node, NULL) != RP_OK || node->kind != RP_NODE_STRING) return 0;
   char last = text[strlen(text) - 1];
   if (strchr(" -?:#&*!|>'%@`=", text[0]) || last == ' ' || last == ':') return 0;
-  if (strstr(text, ": ") || strstr(text, " #") || strncmp(text, "...", 3) == 0) return 0;
+  if (strstr(text, ": ") || strstr(text, " #") || strncmp(text, "...", 3) == 0 || strcmp(text, "<<") == 0) return 0;
   for (const char *c = text; *c; c++)
     if ((unsigned char)*c < 0x20 || *c == 0x7f || strchr(",[]{}\"", *c)) return 0;
   return 1;

@@ -353,6 +353,6 @@ static rp_status expand_value(expander *self, const rp_node *node, rp_node **out
 }
 
 rp_status rp_template_expand(const rp_node *body, const rp_node *parameters, rp_node **out, rp_error *err) {
-  expander self = {.parameters = parameters};
+  expander self = {.parameters = rp_node_is(parameters, RP_NODE_MAP) ? parameters : NULL};
   return expand_value(&self, body, out, err);
 }

@@ -39,8 +39,8 @@ const rp_node *rp_template_parameters(const rp_template *template);
  * RP_EINPUT: a parameter that the file does not have (the nearest one), or one without default that is not given. */
 rp_status rp_template_fill(const rp_template *template, const rp_node *given, const char *prefix, rp_node **out, rp_error *err);
 
-/* Expands a tree. `parameters`: a map, or NULL for none. Errors: RP_EINPUT with position: an unknown $name (the nearest), a wrong type, too
- * many values. */
+/* Expands a tree. `parameters`: a map; anything else, or NULL: none. Errors: RP_EINPUT with position: an unknown $name (the nearest), a
+ * wrong type, too many values. */
 rp_status rp_template_expand(const rp_node *body, const rp_node *parameters, rp_node **out, rp_error *err);
 
 #endif

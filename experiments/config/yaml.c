@@ -129,13 +129,15 @@ static int expects_key(const reader *self) {
   return inner->node->kind == RP_NODE_MAP && !inner->key;
 }
 
-/* libyaml checks that text is UTF-8; escapes ("\0", "\x7f") can still name characters that neither C strings nor JSON lines can carry. */
+/* libyaml checks that text is UTF-8; escapes ("\0", "\x7f", "\L") can still name characters that neither C strings nor JSON on one line can
+ * carry: controls, line and paragraph separators, byte order marks. */
 static int is_printable(const yaml_char_t *text, size_t length) {
   for (size_t i = 0; i < length; i++) {
-    if ((text[i] < 0x20 && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f) return 0;
-    if (text[i] == 0xc2 && i + 1 < length && text[i + 1] < 0xa0) return 0;
-    if (text[i] == 0xef && i + 2 < length && text[i + 1] == 0xbf && text[i + 2] >= 0xbe) return 0;
-    if (text[i] == 0xef && i + 2 < length && text[i + 1] == 0xbb && text[i + 2] == 0xbf) return 0;
+    unsigned two = i + 1 < length ? (unsigned)text[i] << 8 | text[i + 1] : 0, three = i + 2 < length ? two << 8 | text[i + 2] : 0;
+    int is_control = (text[i] < 0x20 && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f || (two >= 0xc280 && two < 0xc2a0);
+    int is_separator = three == 0xe280a8 || three == 0xe280a9;
+    int is_mark = three == 0xefbbbf || three == 0xefbfbe || three == 0xefbfbf;
+    if (is_control || is_separator || is_mark) return 0;
   }
   return 1;
 }
