@@ -23,10 +23,18 @@ static const struct argp_option OPTIONS[] = {
 static error_t parse(int key, char *value, struct argp_state *state) {
   plot_arguments *arguments = state->input;
   switch (key) {
-  case OPTION_DB: arguments->database = value; return 0;
-  case OPTION_FIGURE: arguments->figure = value; return 0;
-  case OPTION_PAPER: arguments->options.paper = 1; return 0;
-  case 'o': arguments->options.folder = value; return 0;
+  case OPTION_DB:
+    arguments->database = value;
+    return 0;
+  case OPTION_FIGURE:
+    arguments->figure = value;
+    return 0;
+  case OPTION_PAPER:
+    arguments->options.paper = 1;
+    return 0;
+  case 'o':
+    arguments->options.folder = value;
+    return 0;
   case OPTION_FORMAT:
     if (!rp_plot_format_of(value, &arguments->options.format)) argp_error(state, "--format %s: png, svg or pdf is expected", value);
     return 0;
@@ -34,13 +42,21 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     if (arguments->experiment) argp_error(state, "one experiment at a time");
     arguments->experiment = value;
     return 0;
-  case ARGP_KEY_NO_ARGS: argp_error(state, "an experiment's name is missing"); return 0;
-  default: return ARGP_ERR_UNKNOWN;
+  case ARGP_KEY_NO_ARGS:
+    argp_error(state, "an experiment's name is missing");
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
   }
 }
 
-static const struct argp ARGP = {OPTIONS, parse, "EXPERIMENT", "Draws an experiment's figures and prints their paths.\vExample: repr plot demo --format pdf -o figures",
-                                 0, 0, 0};
+static const struct argp ARGP = {OPTIONS,
+                                 parse,
+                                 "EXPERIMENT",
+                                 "Draws an experiment's figures and prints their paths.\vExample: repr plot demo --format pdf -o figures",
+                                 0,
+                                 0,
+                                 0};
 
 static void print_path(void *user, const char *path) {
   (void)user;
@@ -48,10 +64,12 @@ static void print_path(void *user, const char *path) {
 }
 
 rp_status rp_command_plot(int n, char **arguments, rp_error *err) {
-  plot_arguments parsed = {.database = rp_default_database(), .options = {.format = RP_PLOT_PNG, .folder = "plots/out", .written = print_path}};
+  plot_arguments parsed = {.database = rp_default_database(),
+                           .options = {.format = RP_PLOT_PNG, .folder = "plots/out", .written = print_path}};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close)
+  rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
   return rp_plot(store, parsed.experiment, parsed.figure, &parsed.options, err);
 }

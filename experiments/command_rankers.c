@@ -22,7 +22,13 @@ static error_t parse(int key, char *value, struct argp_state *state) {
   return 0;
 }
 
-static const struct argp ARGP = {NULL, parse, "[list]\ninfo NAME|FILE.so", "Lists the ranking criteria, or describes one with its options.\vExample: repr rankers info ortho", 0, 0, 0};
+static const struct argp ARGP = {NULL,
+                                 parse,
+                                 "[list]\ninfo NAME|FILE.so",
+                                 "Lists the ranking criteria, or describes one with its options.\vExample: repr rankers info ortho",
+                                 0,
+                                 0,
+                                 0};
 
 static rp_status list(const char *folder, rp_error *err) {
   char **names;
@@ -30,8 +36,10 @@ static rp_status list(const char *folder, rp_error *err) {
   RP_TRY(rp_plugin_list(folder, &names, &n, err));
   rp_status status = RP_OK;
   for (int i = 0; i < n; i++) {
-    RP_CLEANUP(rp_free_pointer) char *path = NULL;
-    RP_CLEANUP(rp_plugin_description_free) rp_plugin_description ranker = {0};
+    RP_CLEANUP(rp_free_pointer)
+    char *path = NULL;
+    RP_CLEANUP(rp_plugin_description_free)
+    rp_plugin_description ranker = {0};
     if (status == RP_OK) status = rp_plugin_find(folder, names[i], &path, err);
     if (status == RP_OK) status = rp_plugin_describe(path, &ranker, err);
     if (status == RP_OK) printf("%-18s %-8s %s\n", ranker.name, ranker.version, ranker.doc);
@@ -45,8 +53,12 @@ static void print_flags(uint32_t flags) {
   static const struct {
     uint32_t flag;
     const char *name;
-  } FLAGS[] = {{RP_USES_WEIGHT_GRADIENT, "weight gradients"}, {RP_USES_ACTIVATION, "feature maps"}, {RP_USES_ACTIVATION_GRADIENT, "gradients of feature maps"},
-               {RP_USES_ABLATION, "ablation on the validation split"}, {RP_USES_HESSIAN_PRODUCT, "Hessian products"}, {RP_STOCHASTIC, "random numbers"}};
+  } FLAGS[] = {{RP_USES_WEIGHT_GRADIENT, "weight gradients"},
+               {RP_USES_ACTIVATION, "feature maps"},
+               {RP_USES_ACTIVATION_GRADIENT, "gradients of feature maps"},
+               {RP_USES_ABLATION, "ablation on the validation split"},
+               {RP_USES_HESSIAN_PRODUCT, "Hessian products"},
+               {RP_STOCHASTIC, "random numbers"}};
   int n = 0;
   for (size_t i = 0; i < sizeof FLAGS / sizeof FLAGS[0]; i++)
     if (flags & FLAGS[i].flag) printf("%s%s", n++ ? ", " : "", FLAGS[i].name);
@@ -54,18 +66,24 @@ static void print_flags(uint32_t flags) {
 }
 
 static rp_status info(const char *folder, const char *name, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
-  RP_CLEANUP(rp_plugin_description_free) rp_plugin_description ranker = {0};
+  RP_CLEANUP(rp_free_pointer)
+  char *path = NULL;
+  RP_CLEANUP(rp_plugin_description_free)
+  rp_plugin_description ranker = {0};
   RP_TRY(rp_plugin_find(folder, name, &path, err));
   RP_TRY(rp_plugin_describe(path, &ranker, err));
-  printf("%s %s\n%s\n\nfile       %s\nnormalise  %s (default)\nlooks at   ", ranker.name, ranker.version, ranker.doc, ranker.path, ranker.normalise);
+  printf("%s %s\n%s\n\nfile       %s\nnormalise  %s (default)\nlooks at   ", ranker.name, ranker.version, ranker.doc, ranker.path,
+         ranker.normalise);
   print_flags(ranker.flags);
   puts(ranker.n_options ? "\noptions" : "\nno options");
   for (int i = 0; i < ranker.n_options; i++) {
     printf("  %s: %s\n      ", ranker.options[i].name, ranker.options[i].help);
-    if (ranker.options[i].choices) printf("one of %s; default %s\n", ranker.options[i].choices, ranker.options[i].default_text);
-    else if (ranker.options[i].kind == RP_OPTION_FLAG) printf("on or off; default %s\n", ranker.options[i].default_number != 0 ? "on" : "off");
-    else printf("from %g to %g; default %g\n", ranker.options[i].lowest, ranker.options[i].highest, ranker.options[i].default_number);
+    if (ranker.options[i].choices)
+      printf("one of %s; default %s\n", ranker.options[i].choices, ranker.options[i].default_text);
+    else if (ranker.options[i].kind == RP_OPTION_FLAG)
+      printf("on or off; default %s\n", ranker.options[i].default_number != 0 ? "on" : "off");
+    else
+      printf("from %g to %g; default %g\n", ranker.options[i].lowest, ranker.options[i].highest, ranker.options[i].default_number);
   }
   return RP_OK;
 }
@@ -74,7 +92,8 @@ rp_status rp_command_rankers(int n, char **arguments, rp_error *err) {
   rankers_arguments parsed = {.words = {"list", NULL}};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *folder = NULL;
   RP_TRY(rp_plugin_folder(&folder, err));
   if (strcmp(parsed.words[0], "list") == 0 && parsed.n < 2) return list(folder, err);
   if (strcmp(parsed.words[0], "info") == 0 && parsed.n == 2) return info(folder, parsed.words[1], err);

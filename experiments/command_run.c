@@ -49,31 +49,50 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     if (arguments->n_sets == MOST_SETS) argp_error(state, "more than %d --set", MOST_SETS);
     arguments->sets[arguments->n_sets++] = value;
     return 0;
-  case OPTION_DB: arguments->database = value; return 0;
-  case OPTION_DATA: arguments->data = value; return 0;
-  case OPTION_NO_SHARE: arguments->options.share = 0; return 0;
-  case OPTION_RETRY: arguments->options.retry = 1; return 0;
-  case OPTION_FAIL_FAST: arguments->options.fail_fast = 1; return 0;
+  case OPTION_DB:
+    arguments->database = value;
+    return 0;
+  case OPTION_DATA:
+    arguments->data = value;
+    return 0;
+  case OPTION_NO_SHARE:
+    arguments->options.share = 0;
+    return 0;
+  case OPTION_RETRY:
+    arguments->options.retry = 1;
+    return 0;
+  case OPTION_FAIL_FAST:
+    arguments->options.fail_fast = 1;
+    return 0;
   case ARGP_KEY_ARG:
     if (arguments->experiment) argp_error(state, "one experiment at a time");
     arguments->experiment = value;
     return 0;
-  case ARGP_KEY_NO_ARGS: argp_error(state, "an experiment is missing: a file or a name"); return 0;
-  default: return ARGP_ERR_UNKNOWN;
+  case ARGP_KEY_NO_ARGS:
+    argp_error(state, "an experiment is missing: a file or a name");
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
   }
 }
 
-static const struct argp ARGP = {OPTIONS, parse, "EXPERIMENT",
-                                 "Computes what is missing of an experiment (a file, or the name of one in experiments/). Safe to interrupt or "
-                                 "kill: the same command goes on from the last finished op.\v"
-                                 "Example: repr run experiments/demo.yaml --jobs 2 --set train.lr=0.02",
-                                 0, 0, 0};
+static const struct argp ARGP = {
+    OPTIONS,
+    parse,
+    "EXPERIMENT",
+    "Computes what is missing of an experiment (a file, or the name of one in experiments/). Safe to interrupt or "
+    "kill: the same command goes on from the last finished op.\v"
+    "Example: repr run experiments/demo.yaml --jobs 2 --set train.lr=0.02",
+    0,
+    0,
+    0};
 
 /* results/repr.db → results/repr.states */
 static rp_status beside(const char *database, const char *ending, char **out, rp_error *err) {
   size_t length = strlen(database);
   if (length > 3 && strcmp(database + length - 3, ".db") == 0) length -= 3;
-  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  RP_CLEANUP(rp_text_free)
+  rp_text text = {0};
   rp_text_add_bytes(&text, database, length);
   rp_text_add(&text, ending);
   return rp_text_take(&text, out, err);
@@ -81,7 +100,8 @@ static rp_status beside(const char *database, const char *ending, char **out, rp
 
 /* Held as long as this process lives: a second run on the same database would hand out the same ops. */
 static rp_status lock(const char *states, const char *database, int *fd, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *path = NULL;
   RP_TRY(rp_make_folders(states, err));
   RP_TRY(rp_join_path(states, "lock", &path, err));
   *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -92,12 +112,16 @@ static rp_status lock(const char *states, const char *database, int *fd, rp_erro
 }
 
 static rp_status run(run_arguments *arguments, rp_error *err) {
-  RP_CLEANUP(rp_campaign_free) rp_campaign campaign = {0};
+  RP_CLEANUP(rp_campaign_free)
+  rp_campaign campaign = {0};
   RP_TRY(rp_campaign_open(arguments->experiment, arguments->sets, arguments->n_sets, arguments->data, &campaign, err));
-  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close)
+  rp_store *store = NULL;
   RP_TRY(rp_store_open(arguments->database, RP_STORE_WRITE, &store, err));
-  RP_CLEANUP(rp_free_pointer) char *states = NULL;
-  RP_CLEANUP(rp_free_pointer) char *logs = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *states = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *logs = NULL;
   RP_TRY(beside(arguments->database, ".states", &states, err));
   RP_TRY(beside(arguments->database, ".logs", &logs, err));
   int lock_fd;

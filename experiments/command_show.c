@@ -18,17 +18,23 @@ static const struct argp_option OPTIONS[] = {{"db", OPTION_DB, "FILE", 0, "Datab
 static error_t parse(int key, char *value, struct argp_state *state) {
   show_arguments *arguments = state->input;
   switch (key) {
-  case OPTION_DB: arguments->database = value; return 0;
+  case OPTION_DB:
+    arguments->database = value;
+    return 0;
   case ARGP_KEY_ARG:
     if (arguments->trial) argp_error(state, "one trial at a time");
     arguments->trial = value;
     return 0;
-  case ARGP_KEY_NO_ARGS: argp_error(state, "a trial is missing: the beginning of its id, or ARM/SEED (see `repr status`)"); return 0;
-  default: return ARGP_ERR_UNKNOWN;
+  case ARGP_KEY_NO_ARGS:
+    argp_error(state, "a trial is missing: the beginning of its id, or ARM/SEED (see `repr status`)");
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
   }
 }
 
-static const struct argp ARGP = {OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events. TRIAL is the beginning of its id, or ARM/SEED.", 0, 0, 0};
+static const struct argp ARGP = {
+    OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events. TRIAL is the beginning of its id, or ARM/SEED.", 0, 0, 0};
 
 static int is_named(const rp_trial_result *trial, const char *name) {
   char hex[RP_ID_HEX + 1];
@@ -71,16 +77,21 @@ static rp_status print_table(rp_store *store, const char *title, const char *sql
 static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *err) {
   char hex[RP_ID_HEX + 1];
   rp_id_hex(trial->trial, hex);
-  printf("trial %s: %s/%lld of %s, %d of %d epochs\n", hex, trial->arm, (long long)trial->seed, trial->experiment, trial->epochs_done, trial->epochs);
+  printf("trial %s: %s/%lld of %s, %d of %d epochs\n", hex, trial->arm, (long long)trial->seed, trial->experiment, trial->epochs_done,
+         trial->epochs);
   if (trial->message) printf("failed: %s\n", trial->message);
   RP_TRY(print_table(store, "settings", "SELECT printf('%-30s', key) AS key, value FROM v_params WHERE trial = ?1 ORDER BY key", hex, err));
-  RP_TRY(print_table(store, "epochs",
-                     "SELECT DISTINCT epoch, phase, lr, round(train_loss, 4) AS train_loss, round(train_acc, 4) AS train_acc, round(val_acc, 4) AS val_acc, "
-                     "round(test_acc, 4) AS test_acc, round(ortho_mean, 4) AS ortho_mean, active_filters FROM v_epochs WHERE trial = ?1 ORDER BY epoch",
-                     hex, err));
+  RP_TRY(print_table(
+      store, "epochs",
+      "SELECT DISTINCT epoch, phase, lr, round(train_loss, 4) AS train_loss, round(train_acc, 4) AS train_acc, round(val_acc, 4) AS "
+      "val_acc, "
+      "round(test_acc, 4) AS test_acc, round(ortho_mean, 4) AS ortho_mean, active_filters FROM v_epochs WHERE trial = ?1 ORDER BY epoch",
+      hex, err));
   return print_table(store, "events",
-                     "SELECT DISTINCT epoch, cycle, event, dropped, round(test_acc_before, 4) AS test_before, round(test_acc_after, 4) AS test_after, limits_used, "
-                     "ties_at_cut, constraints_asked AS asked, constraints_met AS met, max_cos_left, round(seconds, 2) AS seconds FROM v_events WHERE trial = ?1",
+                     "SELECT DISTINCT epoch, cycle, event, dropped, round(test_acc_before, 4) AS test_before, round(test_acc_after, 4) AS "
+                     "test_after, limits_used, "
+                     "ties_at_cut, constraints_asked AS asked, constraints_met AS met, max_cos_left, round(seconds, 2) AS seconds FROM "
+                     "v_events WHERE trial = ?1",
                      hex, err);
 }
 
@@ -88,9 +99,11 @@ rp_status rp_command_show(int n, char **arguments, rp_error *err) {
   show_arguments parsed = {.database = rp_default_database()};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close)
+  rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
-  RP_CLEANUP(rp_trial_list_free) rp_trial_list trials = {0};
+  RP_CLEANUP(rp_trial_list_free)
+  rp_trial_list trials = {0};
   RP_TRY(rp_query_trials(store, NULL, &trials, err));
   const rp_trial_result *trial;
   RP_TRY(find_trial(&trials, parsed.trial, &trial, err));

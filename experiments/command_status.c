@@ -17,12 +17,15 @@ static const struct argp_option OPTIONS[] = {{"db", OPTION_DB, "FILE", 0, "Datab
 static error_t parse(int key, char *value, struct argp_state *state) {
   status_arguments *arguments = state->input;
   switch (key) {
-  case OPTION_DB: arguments->database = value; return 0;
+  case OPTION_DB:
+    arguments->database = value;
+    return 0;
   case ARGP_KEY_ARG:
     if (arguments->experiment) argp_error(state, "one experiment at a time");
     arguments->experiment = value;
     return 0;
-  default: return ARGP_ERR_UNKNOWN;
+  default:
+    return ARGP_ERR_UNKNOWN;
   }
 }
 
@@ -37,8 +40,8 @@ static const char *const STATUS_NAMES[] = {
 static void print_trial(const rp_trial_result *trial) {
   char hex[RP_ID_HEX + 1];
   rp_id_hex(trial->trial, hex);
-  printf("%-12.12s %-10s %-28s %6lld  %-8s %4d/%-4d", hex, trial->experiment, trial->arm, (long long)trial->seed, STATUS_NAMES[trial->status],
-         trial->epochs_done, trial->epochs);
+  printf("%-12.12s %-10s %-28s %6lld  %-8s %4d/%-4d", hex, trial->experiment, trial->arm, (long long)trial->seed,
+         STATUS_NAMES[trial->status], trial->epochs_done, trial->epochs);
   if (!isnan(trial->headline_test_acc)) printf(" %6.2f %%", 100 * trial->headline_test_acc);
   if (trial->message) printf("  %s", trial->message);
   putchar('\n');
@@ -48,9 +51,11 @@ rp_status rp_command_status(int n, char **arguments, rp_error *err) {
   status_arguments parsed = {.database = rp_default_database()};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close)
+  rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
-  RP_CLEANUP(rp_trial_list_free) rp_trial_list trials = {0};
+  RP_CLEANUP(rp_trial_list_free)
+  rp_trial_list trials = {0};
   RP_TRY(rp_query_trials(store, parsed.experiment, &trials, err));
   printf("%-12s %-10s %-28s %6s  %-8s %9s %8s\n", "trial", "experiment", "arm", "seed", "status", "epochs", "headline");
   for (int i = 0; i < trials.n; i++) print_trial(&trials.trials[i]);

@@ -1,5 +1,5 @@
-/* campaign.h: an experiment with everything that can be known before it runs: open data sets, each trial's plan and id, shadows. Opening it is the
- * check that all of it can run: whatever is wrong in a file, a folder or a plugin is found here and nothing was written yet. */
+/* campaign.h: an experiment with everything that can be known before it runs: open data sets, each trial's plan and id, shadows. Opening it
+ * is the check that all of it can run: whatever is wrong in a file, a folder or a plugin is found here and nothing was written yet. */
 #ifndef RP_PLAN_CAMPAIGN_H
 #define RP_PLAN_CAMPAIGN_H
 
@@ -12,18 +12,19 @@ typedef struct {
 
 typedef struct {
   rp_experiment experiment;
-  rp_id digest;              /* of the canonical experiment */
+  rp_id digest; /* of the canonical experiment */
   char *data_folder, *rankers;
   int n_datasets;
   rp_open_dataset *datasets;
-  int *dataset_of;           /* [n_trials] */
-  rp_trial_plan *plans;      /* [experiment.n_trials] */
-  char **configs;            /* [n_trials] canonical JSON of each trial's configuration */
-  char *shadows;             /* JSON list: criteria that score at each drop without acting */
+  int *dataset_of;      /* [n_trials] */
+  rp_trial_plan *plans; /* [experiment.n_trials] */
+  char **configs;       /* [n_trials] canonical JSON of each trial's configuration */
+  char *shadows;        /* JSON list: criteria that score at each drop without acting */
 } rp_campaign;
 
 /* Loads an experiment and plans its trials. `data_folder` NULL: $REPR_DATA, else "data". Errors: RP_EINPUT, RP_EDATA. The caller frees. */
-rp_status rp_campaign_open(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *out, rp_error *err);
+rp_status rp_campaign_open(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *out,
+                           rp_error *err);
 void rp_campaign_free(rp_campaign *campaign);
 
 /* "ARM/SEED", for messages; the caller frees. */

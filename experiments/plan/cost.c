@@ -1,4 +1,5 @@
-/* cost.c: counts distinct state ids along the trials' paths. After a drop the set is unknown, so ids go on from the request: equal requests are shared. */
+/* cost.c: counts distinct state ids along the trials' paths. After a drop the set is unknown, so ids go on from the request: equal requests
+ * are shared. */
 #include "experiments/plan/cost.h"
 
 #include "core/base/memory.h"
@@ -18,7 +19,8 @@ static rp_status list_path(const rp_trial_plan *plan, rp_id *ids, rp_error *err)
     if (step->kind == RP_OP_DROP) {
       const rp_plugin_description *ranker = &plan->criteria[i].description;
       RP_TRY(rp_id_of_request(ids[i], step->params, ranker->version, ranker->file_hash, &ids[i + 1], err));
-    } else RP_TRY(rp_id_of_child(ids[i], step->kind, step->params, &ids[i + 1], err));
+    } else
+      RP_TRY(rp_id_of_child(ids[i], step->kind, step->params, &ids[i + 1], err));
   }
   return RP_OK;
 }
@@ -39,7 +41,8 @@ rp_status rp_cost_of(const rp_campaign *campaign, rp_cost *out, rp_error *err) {
   *out = (rp_cost){0};
   size_t n = 0;
   for (int t = 0; t < campaign->experiment.n_trials; t++) n += (size_t)campaign->plans[t].program.n_steps + 1;
-  RP_CLEANUP(rp_free_pointer) rp_id *ids = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  rp_id *ids = NULL;
   RP_TRY(rp_allocate(n, sizeof *ids, &ids, err));
   size_t filled = 0;
   for (int t = 0; t < campaign->experiment.n_trials; t++) {

@@ -5,7 +5,8 @@
 #include "experiments/plan/campaign.h"
 
 typedef struct {
-  int64_t states, states_unshared; /* to compute; with sharing a bound from above: what follows a drop is shared only if the sets turn out equal */
+  int64_t states,
+      states_unshared; /* to compute; with sharing a bound from above: what follows a drop is shared only if the sets turn out equal */
   int64_t epochs_unshared;
   double disk_bytes; /* of the checkpoints that stay */
 } rp_cost;

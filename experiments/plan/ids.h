@@ -1,6 +1,7 @@
 /* ids.h: what states, requests and trials are called: hashes of what decides them (DESIGN 7, SEMANTICS rules 26 to 28).
  *
- * The same on every machine. Where one of these moves, everything stored under the old ids is computed anew: a test with golden ids guards them. */
+ * The same on every machine. Where one of these moves, everything stored under the old ids is computed anew: a test with golden ids guards
+ * them. */
 #ifndef RP_PLAN_IDS_H
 #define RP_PLAN_IDS_H
 

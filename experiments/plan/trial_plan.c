@@ -27,16 +27,19 @@ rp_status rp_plan_data_options(const rp_node *config, const char *folder, rp_dat
   return RP_OK;
 }
 
-/* ---- Criteria ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Criteria
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 
 static const char *const SCORE_DATA_NAMES[] = {[RP_SCORE_AUTO] = "auto", [RP_SCORE_TRAIN] = "train", [RP_SCORE_VALIDATION] = "validation"};
 
 /* Options in the plugin's order are canonical: a description lists each once, and texts of values are unique. */
 static rp_status describe_options(const rp_score_data *score, rp_criterion_plan *criterion, rp_error *err) {
-  RP_CLEANUP(rp_text_free) rp_text json = {0};
+  RP_CLEANUP(rp_text_free)
+  rp_text json = {0};
   rp_text_format(&json, "{\"normalise\":\"%s\",\"options\":{", rp_normalise_name(criterion->normalise));
   for (int i = 0; i < criterion->description.n_options; i++) {
-    RP_CLEANUP(rp_free_pointer) char *text = NULL;
+    RP_CLEANUP(rp_free_pointer)
+    char *text = NULL;
     RP_TRY(rp_ranker_option_text(&criterion->description, i, &criterion->options[i], &text, err));
     rp_text_add(&json, i ? "," : "");
     rp_text_add_json_string(&json, criterion->description.options[i].name);
@@ -53,8 +56,10 @@ static rp_status resolve_criterion(const char *name, const rp_option_text *given
   RP_TRY(rp_plugin_describe(out->path, &out->description, err));
   RP_TRY(rp_ranker_options_parse(&out->description, given, n_given, &out->options, err));
   out->normalise = RP_NORMALISE_NONE;
-  if (normalise >= 0) out->normalise = (rp_normalise)normalise;
-  else if (out->description.normalise) rp_normalise_parse(out->description.normalise, &out->normalise);
+  if (normalise >= 0)
+    out->normalise = (rp_normalise)normalise;
+  else if (out->description.normalise)
+    rp_normalise_parse(out->description.normalise, &out->normalise);
   return describe_options(score, out, err);
 }
 
@@ -75,7 +80,8 @@ static rp_status shadow_settings(const rp_node *ranker, rp_option_text *given, i
       if (!rp_normalise_parse(rp_node_text(entry->value), &parsed))
         return rp_node_fail(entry->value, err, "'%s' is no normalisation", rp_node_text(entry->value));
       *normalise = (int)parsed;
-    } else given[(*n_given)++] = (rp_option_text){entry->key, rp_node_text(entry->value)};
+    } else
+      given[(*n_given)++] = (rp_option_text){entry->key, rp_node_text(entry->value)};
   }
   return RP_OK;
 }
@@ -84,14 +90,16 @@ rp_status rp_criterion_plan_build(const rp_node *ranker, const rp_score_data *sc
                                   rp_error *err) {
   *out = (rp_criterion_plan){0};
   int is_map = rp_node_is(ranker, RP_NODE_MAP), n_given = 0, normalise = -1;
-  RP_CLEANUP(rp_free_pointer) rp_option_text *given = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  rp_option_text *given = NULL;
   RP_TRY(rp_allocate(ranker->n + 1, sizeof *given, &given, err));
   if (is_map) RP_TRY(shadow_settings(ranker, given, &n_given, &normalise, err));
   const char *name = is_map ? rp_node_text(rp_node_get(ranker, "name")) : rp_node_text(ranker);
   rp_status status = resolve_criterion(name, given, n_given, normalise, score, rankers, out, err);
   if (status == RP_OK) return RP_OK;
   rp_criterion_plan_free(out);
-  RP_CLEANUP(rp_free_pointer) char *place = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *place = NULL;
   if (rp_node_place(ranker, &place, NULL) == RP_OK && *place) rp_add_context(err, "%s", place);
   return status;
 }
@@ -101,15 +109,18 @@ static int looks_at_validation(const rp_criterion_plan *criterion, const rp_scor
   return score->data == RP_SCORE_AUTO && (criterion->description.flags & RP_USES_ABLATION);
 }
 
-static rp_status plan_drop(const rp_drop_request *drop, const rp_dataset *dataset, const char *rankers, rp_criterion_plan *out, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) rp_option_text *given = NULL;
+static rp_status plan_drop(const rp_drop_request *drop, const rp_dataset *dataset, const char *rankers, rp_criterion_plan *out,
+                           rp_error *err) {
+  RP_CLEANUP(rp_free_pointer)
+  rp_option_text *given = NULL;
   RP_TRY(rp_allocate((size_t)drop->n_settings + 1, sizeof *given, &given, err));
   for (int i = 0; i < drop->n_settings; i++) given[i] = (rp_option_text){drop->settings[i].name, drop->settings[i].text};
   rp_status status = resolve_criterion(drop->ranker, given, drop->n_settings, drop->normalise, &drop->score, rankers, out, err);
   if (status == RP_OK && looks_at_validation(out, &drop->score) && dataset->n[RP_VALIDATION] == 0)
-    status = rp_fail(err, RP_EINPUT,
-                     "'%s' measures on the validation split, but data.validation is 0; hold images out (data.validation: 5000) or set score.data: train",
-                     out->description.name);
+    status = rp_fail(
+        err, RP_EINPUT,
+        "'%s' measures on the validation split, but data.validation is 0; hold images out (data.validation: 5000) or set score.data: train",
+        out->description.name);
   if (status != RP_OK && drop->place && *drop->place) rp_add_context(err, "%s", drop->place);
   return status;
 }
@@ -122,7 +133,8 @@ static rp_status plan_criteria(rp_trial_plan *plan, const rp_dataset *dataset, c
   return RP_OK;
 }
 
-/* ---- The whole --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- The whole
+ * --------------------------------------------------------------------------------------------------------------------------- */
 
 static rp_status list_filters(rp_trial_plan *plan, rp_error *err) {
   RP_TRY(rp_allocate((size_t)plan->model.n_layers, sizeof *plan->K, &plan->K, err));
@@ -139,7 +151,8 @@ static rp_status list_filters(rp_trial_plan *plan, rp_error *err) {
 
 /* The split as the dataset has it: equal for configurations that lead to the same images, whatever keys they were written with. */
 static rp_status name_root(rp_trial_plan *plan, const rp_dataset *dataset, rp_error *err) {
-  RP_CLEANUP(rp_text_free) rp_text split = {0};
+  RP_CLEANUP(rp_text_free)
+  rp_text split = {0};
   rp_text_format(&split, "{\"split_seed\":%llu,\"test\":%u,\"train\":%u,\"validation\":%u}", (unsigned long long)dataset->split_seed,
                  dataset->n[RP_TEST], dataset->n[RP_TRAIN], dataset->n[RP_VALIDATION]);
   RP_TRY(rp_text_check(&split, err));
@@ -147,10 +160,10 @@ static rp_status name_root(rp_trial_plan *plan, const rp_dataset *dataset, rp_er
 }
 
 static rp_status name_trial(rp_trial_plan *plan, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) rp_program_step *steps = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  rp_program_step *steps = NULL;
   RP_TRY(rp_allocate((size_t)plan->program.n_steps + 1, sizeof *steps, &steps, err));
-  for (int i = 0; i < plan->program.n_steps; i++)
-    steps[i] = (rp_program_step){plan->program.steps[i].kind, plan->program.steps[i].params};
+  for (int i = 0; i < plan->program.n_steps; i++) steps[i] = (rp_program_step){plan->program.steps[i].kind, plan->program.steps[i].params};
   return rp_id_of_trial(plan->root, steps, plan->program.n_steps, &plan->id, err);
 }
 

@@ -13,34 +13,36 @@
 typedef struct {
   char *path; /* of the .so */
   rp_plugin_description description;
-  rp_value *options;    /* one per option of the plugin; may be NULL */
+  rp_value *options; /* one per option of the plugin; may be NULL */
   rp_normalise normalise;
-  char *options_json;   /* canonical: every option, normalise and scoring data: what decides scores besides the state */
+  char *options_json; /* canonical: every option, normalise and scoring data: what decides scores besides the state */
 } rp_criterion_plan;
 
 typedef struct {
   rp_model model;
-  char *model_json;            /* canonical */
+  char *model_json; /* canonical */
   rp_program program;
   rp_criterion_plan *criteria; /* [program.n_steps]; only those of drop steps are set */
   uint64_t seed;
-  rp_id root, id;              /* of epoch 0, and of the trial */
+  rp_id root, id; /* of epoch 0, and of the trial */
   int n_filters, n_convs;
-  int *K;                      /* [n_convs] */
-  const char **names;          /* [n_convs], borrowed from the model */
+  int *K;             /* [n_convs] */
+  const char **names; /* [n_convs], borrowed from the model */
 } rp_trial_plan;
 
 /* The data options of a trial's configuration. Strings are borrowed from `config` and `folder`. */
 rp_status rp_plan_data_options(const rp_node *config, const char *folder, rp_data_options *out, rp_error *err);
 
-/* Builds and checks a trial's plan against its open data set. `rankers`: the folder of built-in criteria. Errors: RP_EINPUT with position: model, program,
- * limits, ranker (not found, no plugin, other ABI, undefined symbol), its options, an oracle without a validation split. The caller frees. */
+/* Builds and checks a trial's plan against its open data set. `rankers`: the folder of built-in criteria. Errors: RP_EINPUT with position:
+ * model, program, limits, ranker (not found, no plugin, other ABI, undefined symbol), its options, an oracle without a validation split.
+ * The caller frees. */
 rp_status rp_trial_plan_build(const rp_node *config, uint64_t seed, const rp_dataset *dataset, const char *rankers, rp_trial_plan *out,
                               rp_error *err);
 void rp_trial_plan_free(rp_trial_plan *plan);
 
 /* A criterion by itself, for shadows: a name, or a map {name: …, option: …, normalise: …}. */
-rp_status rp_criterion_plan_build(const rp_node *ranker, const rp_score_data *score, const char *rankers, rp_criterion_plan *out, rp_error *err);
+rp_status rp_criterion_plan_build(const rp_node *ranker, const rp_score_data *score, const char *rankers, rp_criterion_plan *out,
+                                  rp_error *err);
 void rp_criterion_plan_free(rp_criterion_plan *criterion);
 
 /* What rp_select must know of a drop step. `skip`: [n_convs], written. The result borrows `skip`. */

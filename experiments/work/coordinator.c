@@ -1,7 +1,8 @@
 /* coordinator.c: the tree of states as a to-do list.
  *
- * Each trial has a frontier, the last state on its path that is known. Its next state is either known, too (stored by an earlier run or another trial), or a
- * task; trials that want the same state wait for one task. A finished task is stored in one transaction, and the frontiers move. */
+ * Each trial has a frontier, the last state on its path that is known. Its next state is either known, too (stored by an earlier run or
+ * another trial), or a task; trials that want the same state wait for one task. A finished task is stored in one transaction, and the
+ * frontiers move. */
 #include "experiments/work/coordinator.h"
 
 #include "core/base/files.h"
@@ -59,7 +60,8 @@ static void note_interrupt(int signal_number) {
   interrupted = 1;
 }
 
-/* ---- Frontiers --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Frontiers
+ * --------------------------------------------------------------------------------------------------------------------------------- */
 
 static rp_store_filters filters_of(const rp_trial_plan *plan) {
   return (rp_store_filters){plan->n_convs, plan->names, plan->K};
@@ -80,7 +82,8 @@ static rp_status name_next(ongoing_run *run, int t, rp_error *err) {
   if (step->kind != RP_OP_DROP) return rp_id_of_child(parent, step->kind, step->params, &trial->next, err);
   const rp_plugin_description *ranker = &plan->criteria[next - 1].description;
   RP_TRY(rp_id_of_request(parent, step->params, ranker->version, ranker->file_hash, &trial->next_request, err));
-  RP_CLEANUP(rp_free_pointer) uint8_t *set = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  uint8_t *set = NULL;
   RP_TRY(rp_allocate((size_t)plan->n_filters, 1, &set, err));
   rp_store_filters filters = filters_of(plan);
   int found;
@@ -118,7 +121,8 @@ static rp_status advance(ongoing_run *run, int t, rp_error *err) {
   return RP_OK;
 }
 
-/* ---- Checkpoints ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Checkpoints
+ * ---------------------------------------------------------------------------------------------------------------------------------- */
 
 static int is_worth_keeping(const rp_program *program, int path_step) {
   if (path_step == 0 || path_step == program->n_steps) return 1;
@@ -139,13 +143,16 @@ static rp_status thin(ongoing_run *run, int t, rp_error *err) {
   const trial_run *trial = &run->trials[t];
   int behind = trial->frontier - 1;
   if (behind < 0 || is_worth_keeping(&run->campaign->plans[t].program, behind) || is_wanted(run, trial->ids[behind])) return RP_OK;
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(run->options->states, trial->ids[behind], &path, err));
   unlink(path);
   return rp_store_set_checkpoint(run->store, trial->ids[behind], 0, err);
 }
 
-/* ---- Tasks ------------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Tasks
+ * ------------------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static int has_task(const ongoing_run *run, int t) {
   for (size_t i = 0; i < run->n_tasks; i++) {
@@ -170,7 +177,8 @@ static rp_status find_start(const ongoing_run *run, int t, rp_id in_memory, int 
   const trial_run *trial = &run->trials[t];
   for (*from = trial->frontier; *from >= 0; (*from)--) {
     if (!rp_id_is_zero(in_memory) && rp_id_equal(trial->ids[*from], in_memory)) return RP_OK;
-    RP_CLEANUP(rp_free_pointer) char *path = NULL;
+    RP_CLEANUP(rp_free_pointer)
+    char *path = NULL;
     RP_TRY(rp_job_checkpoint_path(run->options->states, trial->ids[*from], &path, err));
     if (rp_file_exists(path)) return RP_OK;
   }
@@ -194,21 +202,23 @@ static rp_status send_task(ongoing_run *run, int index, int worker, rp_error *er
   state_task *task = &run->tasks[index];
   rp_worker *to = &run->pool.workers[worker];
   const rp_trial_plan *plan = &run->campaign->plans[task->trial];
-  RP_CLEANUP(rp_job_free) rp_job job = {.config = run->campaign->configs[task->trial],
-                                        .shadows = run->campaign->shadows,
-                                        .seed = plan->seed,
-                                        .data = run->campaign->data_folder,
-                                        .rankers = run->campaign->rankers,
-                                        .states = run->options->states,
-                                        .to = task->path_step,
-                                        .n_filters = plan->n_filters};
+  RP_CLEANUP(rp_job_free)
+  rp_job job = {.config = run->campaign->configs[task->trial],
+                .shadows = run->campaign->shadows,
+                .seed = plan->seed,
+                .data = run->campaign->data_folder,
+                .rankers = run->campaign->rankers,
+                .states = run->options->states,
+                .to = task->path_step,
+                .n_filters = plan->n_filters};
   RP_TRY(find_start(run, task->trial, to->holds, &job.from, err));
   if (job.from >= 0) job.from_id = run->trials[task->trial].ids[job.from];
   size_t n = (size_t)(job.to - job.from);
   RP_TRY(rp_allocate(n, 1, &job.known, err));
   RP_TRY(rp_allocate(n, (size_t)job.n_filters, &job.sets, err));
   RP_TRY(fill_known_sets(run, task, &job, err));
-  RP_CLEANUP(rp_wire_free) rp_wire wire = {0};
+  RP_CLEANUP(rp_wire_free)
+  rp_wire wire = {0};
   rp_job_put(&wire, &job);
   to->is_busy = 1;
   to->task = index;
@@ -248,7 +258,9 @@ static void remove_task(ongoing_run *run, int index) {
   if ((size_t)index < run->n_tasks && moved >= 0) run->pool.workers[moved].task = index;
 }
 
-/* ---- Answers ------------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Answers
+ * ------------------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static rp_status store_result(ongoing_run *run, const state_task *task, const rp_job_result *result, rp_error *err) {
   RP_TRY(rp_record_result(run->campaign, task->trial, task->path_step, task->request, result, run->store, err));
@@ -262,7 +274,8 @@ static rp_status store_result(ongoing_run *run, const state_task *task, const rp
 }
 
 static rp_status take_result(ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
-  RP_CLEANUP(rp_job_result_free) rp_job_result result = {0};
+  RP_CLEANUP(rp_job_result_free)
+  rp_job_result result = {0};
   rp_worker *from = &run->pool.workers[worker];
   RP_TRY(rp_job_result_get(message, &result, err));
   state_task done = run->tasks[from->task];
@@ -286,7 +299,8 @@ static rp_status fail_task(ongoing_run *run, int index, rp_status cause, const c
     trial_run *trial = &run->trials[t];
     int waits = run->options->share ? trial->is_active && rp_id_equal(trial->next, failed.key) : t == failed.trial;
     if (!waits) continue;
-    RP_CLEANUP(rp_free_pointer) char *name = NULL;
+    RP_CLEANUP(rp_free_pointer)
+    char *name = NULL;
     RP_TRY(rp_campaign_trial_name(run->campaign, t, &name, err));
     rp_progress_say(&run->progress, "%s failed after epoch %d: %s", name,
                     trial->frontier > 0 ? (int)run->campaign->plans[t].program.steps[trial->frontier - 1].epoch : 0, message);
@@ -301,6 +315,20 @@ static int stops_the_run(rp_status status) {
   return status == RP_EIO || status == RP_EMEMORY || status == RP_EBUSY;
 }
 
+/* Removes the checkpoint that a trial's task starts from, because it is of no use: the task then starts from an earlier one. *was_there = 0
+ * where there was none to remove; each call removes one file, so that a task cannot come back for ever. */
+static rp_status forget_checkpoint(ongoing_run *run, int t, int *was_there, rp_error *err) {
+  int start;
+  RP_TRY(find_start(run, t, (rp_id){{0}}, &start, err));
+  *was_there = start >= 0;
+  if (start < 0) return RP_OK;
+  RP_CLEANUP(rp_free_pointer)
+  char *path = NULL;
+  RP_TRY(rp_job_checkpoint_path(run->options->states, run->trials[t].ids[start], &path, err));
+  if (unlink(path) != 0) return rp_fail_errno(err, RP_EIO, "%s: is damaged and cannot be removed", path);
+  return rp_store_set_checkpoint(run->store, run->trials[t].ids[start], 0, err);
+}
+
 static rp_status take_failure(ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
   rp_worker *from = &run->pool.workers[worker];
   rp_status cause = (rp_status)rp_wire_get_int(message);
@@ -308,16 +336,9 @@ static rp_status take_failure(ongoing_run *run, int worker, rp_wire *message, rp
   int index = from->task;
   from->is_busy = 0, from->task = -1, from->holds = (rp_id){{0}};
   if (stops_the_run(cause)) return rp_fail(err, cause, "%s", text);
-  if (cause == RP_EDAMAGED && run->tasks[index].retries++ < MOST_RETRIES) {
-    /* The checkpoint is of no use: without the file the task starts from an earlier one. */
-    const trial_run *trial = &run->trials[run->tasks[index].trial];
-    int start;
-    RP_TRY(find_start(run, run->tasks[index].trial, (rp_id){{0}}, &start, err));
-    RP_CLEANUP(rp_free_pointer) char *path = NULL;
-    if (start >= 0) {
-      RP_TRY(rp_job_checkpoint_path(run->options->states, trial->ids[start], &path, err));
-      unlink(path);
-    }
+  int can_start_earlier = 0;
+  if (cause == RP_EDAMAGED) RP_TRY(forget_checkpoint(run, run->tasks[index].trial, &can_start_earlier, err));
+  if (can_start_earlier) {
     run->tasks[index].worker = -1;
     return RP_OK;
   }
@@ -346,7 +367,8 @@ static rp_status take_greeting(ongoing_run *run, int worker, rp_wire *message, r
 static rp_status replace_worker(ongoing_run *run, int worker, rp_error *err) {
   int index = run->pool.workers[worker].task;
   int status = rp_pool_collect(&run->pool, worker);
-  if (index < 0) return rp_fail(err, RP_EWORKER, "a worker ended (wait status %d) before it could start; see %s", status, run->options->logs);
+  if (index < 0)
+    return rp_fail(err, RP_EWORKER, "a worker ended (wait status %d) before it could start; see %s", status, run->options->logs);
   int by_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   int from_outside = by_signal == SIGKILL || by_signal == SIGTERM;
   run->tasks[index].worker = -1;
@@ -357,7 +379,8 @@ static rp_status replace_worker(ongoing_run *run, int worker, rp_error *err) {
     char text[256];
     if (is_drop && by_signal)
       snprintf(text, sizeof text, "ranker %s crashed: %s", plan->criteria[task->path_step - 1].description.name, strsignal(by_signal));
-    else snprintf(text, sizeof text, "the worker process ended: %s", by_signal ? strsignal(by_signal) : "it exited by itself");
+    else
+      snprintf(text, sizeof text, "the worker process ended: %s", by_signal ? strsignal(by_signal) : "it exited by itself");
     RP_TRY(fail_task(run, index, is_drop && !from_outside ? RP_EPLUGIN : RP_EWORKER, text, err));
   }
   return rp_pool_restart(&run->pool, worker, err);
@@ -368,15 +391,19 @@ static rp_status take_message(ongoing_run *run, int worker, rp_wire *message, rp
   if (rp_wire_receive(run->pool.workers[worker].fd, message, &closed, NULL) != RP_OK) closed = 1;
   if (closed) return replace_worker(run, worker, err);
   switch (message->type) {
-  case RP_WIRE_HELLO: return take_greeting(run, worker, message, err);
-  case RP_WIRE_RESULT: return take_result(run, worker, message, err);
-  case RP_WIRE_FAILED: return take_failure(run, worker, message, err);
+  case RP_WIRE_HELLO:
+    return take_greeting(run, worker, message, err);
+  case RP_WIRE_RESULT:
+    return take_result(run, worker, message, err);
+  case RP_WIRE_FAILED:
+    return take_failure(run, worker, message, err);
   case RP_WIRE_PROGRESS: {
     int64_t done = rp_wire_get_int(message), total = rp_wire_get_int(message);
     rp_progress_part(&run->progress, worker, total ? (double)done / (double)total : 0);
     return RP_OK;
   }
-  case RP_WIRE_JOB: break;
+  case RP_WIRE_JOB:
+    break;
   }
   return rp_fail(err, RP_EWORKER, "a worker sent an unknown message");
 }
@@ -398,7 +425,8 @@ static int is_unfinished(const ongoing_run *run) {
 }
 
 static rp_status loop(ongoing_run *run, rp_error *err) {
-  RP_CLEANUP(rp_wire_free) rp_wire message = {0};
+  RP_CLEANUP(rp_wire_free)
+  rp_wire message = {0};
   while (is_unfinished(run)) {
     if (interrupted) return rp_fail(err, RP_EINTERRUPTED, "interrupted; what was finished is stored, the same command goes on from there");
     if (run->options->fail_fast && run->summary->failed) return RP_OK;
@@ -411,7 +439,9 @@ static rp_status loop(ongoing_run *run, rp_error *err) {
   return RP_OK;
 }
 
-/* ---- A run ---------------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- A run
+ * ----------------------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static int failed_for_good(rp_status cause) {
   return cause == RP_EPLUGIN || cause == RP_ENUMERIC || cause == RP_EINPUT || cause == RP_EDATA;
@@ -432,8 +462,10 @@ static rp_status start_trials(ongoing_run *run, rp_error *err) {
     rp_status cause;
     RP_TRY(rp_store_trial_status(run->store, run->campaign->plans[t].id, &found, &status, &cause, err));
     trial->is_active = !(found && status == RP_TRIAL_FAILED && failed_for_good(cause) && !run->options->retry);
-    if (!trial->is_active) run->summary->failed++;
-    else RP_TRY(rp_store_set_trial_status(run->store, run->campaign->plans[t].id, RP_TRIAL_RUNNING, RP_OK, NULL, err));
+    if (!trial->is_active)
+      run->summary->failed++;
+    else
+      RP_TRY(rp_store_set_trial_status(run->store, run->campaign->plans[t].id, RP_TRIAL_RUNNING, RP_OK, NULL, err));
   }
   return RP_OK;
 }
@@ -441,8 +473,7 @@ static rp_status start_trials(ongoing_run *run, rp_error *err) {
 /* Trials that were not finished wait for the next run. */
 static void leave_trials(ongoing_run *run) {
   for (int t = 0; run->trials && t < run->campaign->experiment.n_trials; t++) {
-    if (run->trials[t].is_active)
-      rp_store_set_trial_status(run->store, run->campaign->plans[t].id, RP_TRIAL_PENDING, RP_OK, NULL, NULL);
+    if (run->trials[t].is_active) rp_store_set_trial_status(run->store, run->campaign->plans[t].id, RP_TRIAL_PENDING, RP_OK, NULL, NULL);
     free(run->trials[t].ids);
     free(run->trials[t].requests);
   }

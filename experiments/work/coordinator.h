@@ -6,21 +6,21 @@
 #include "results/store.h"
 
 typedef struct {
-  int jobs;              /* worker processes, ≥ 1 */
-  int share;             /* 0 = each trial computes all its states itself */
-  int retry;             /* also trials that failed for a cause that stays */
-  int fail_fast;         /* stop at the first failure */
-  const char *states;    /* folder of checkpoints */
-  const char *logs;      /* folder of workers' outputs */
+  int jobs;           /* worker processes, ≥ 1 */
+  int share;          /* 0 = each trial computes all its states itself */
+  int retry;          /* also trials that failed for a cause that stays */
+  int fail_fast;      /* stop at the first failure */
+  const char *states; /* folder of checkpoints */
+  const char *logs;   /* folder of workers' outputs */
 } rp_run_options;
 
 typedef struct {
   int done, failed, n_trials;
-  int computed;          /* states computed by this run */
+  int computed; /* states computed by this run */
 } rp_run_summary;
 
-/* Runs what is missing of a campaign. Progress goes to stderr. Errors: RP_ETRIALS (some failed; the store says why), RP_EINTERRUPTED, RP_EIO, RP_EBUSY,
- * RP_EMEMORY: what was finished is stored in every case. */
+/* Runs what is missing of a campaign. Progress goes to stderr. Errors: RP_ETRIALS (some failed; the store says why), RP_EINTERRUPTED,
+ * RP_EIO, RP_EBUSY, RP_EMEMORY: what was finished is stored in every case. */
 rp_status rp_coordinate(rp_campaign *campaign, rp_store *store, const rp_run_options *options, rp_run_summary *summary, rp_error *err);
 
 #endif

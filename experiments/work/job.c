@@ -58,9 +58,23 @@ void rp_job_free(rp_job *job) {
 }
 
 rp_job_result rp_job_result_empty(void) {
-  return (rp_job_result){.lr = NAN, .train_loss = NAN, .train_acc = NAN, .images_per_second = NAN, .val_loss = NAN, .val_acc = NAN,
-                         .test_loss = NAN, .test_acc = NAN, .ortho_sum = NAN, .ortho_mean = NAN, .active_filters = -1, .regrown = -1,
-                         .constraints_asked = -1, .constraints_met = -1, .max_cos_left = NAN, .seconds = NAN, .choosing_seconds = NAN};
+  return (rp_job_result){.lr = NAN,
+                         .train_loss = NAN,
+                         .train_acc = NAN,
+                         .images_per_second = NAN,
+                         .val_loss = NAN,
+                         .val_acc = NAN,
+                         .test_loss = NAN,
+                         .test_acc = NAN,
+                         .ortho_sum = NAN,
+                         .ortho_mean = NAN,
+                         .active_filters = -1,
+                         .regrown = -1,
+                         .constraints_asked = -1,
+                         .constraints_met = -1,
+                         .max_cos_left = NAN,
+                         .seconds = NAN,
+                         .choosing_seconds = NAN};
 }
 
 /* The fields before the first array are sent as they lie in memory: both ends are one program. */
@@ -152,7 +166,8 @@ void rp_job_result_free(rp_job_result *result) {
 rp_status rp_job_checkpoint_path(const char *states, rp_id id, char **path, rp_error *err) {
   char hex[RP_ID_HEX + 1];
   rp_id_hex(id, hex);
-  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  RP_CLEANUP(rp_text_free)
+  rp_text text = {0};
   rp_text_format(&text, "%s/%s.state", states, hex);
   return rp_text_take(&text, path, err);
 }

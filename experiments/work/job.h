@@ -5,19 +5,19 @@
 #include "core/base/digest.h"
 #include "experiments/work/wire.h"
 
-/* Path steps of a trial: 0 is its root (epoch 0), i + 1 the state after its program's step i. A job goes from a stored state to one that is wanted: usually
- * its child; over several steps where the checkpoints between are gone. Only the last step is measured and reported. */
+/* Path steps of a trial: 0 is its root (epoch 0), i + 1 the state after its program's step i. A job goes from a stored state to one that is
+ * wanted: usually its child; over several steps where the checkpoints between are gone. Only the last step is measured and reported. */
 typedef struct {
   const char *config;  /* the trial's configuration, canonical JSON */
   const char *shadows; /* JSON list of criteria to score at drops without acting */
   uint64_t seed;
   const char *data, *rankers, *states; /* folders */
-  int from;            /* path step whose checkpoint is there; -1 = none: start from the root's definition */
-  rp_id from_id;       /* its id (from ≥ 0) */
-  int to;              /* path step that is wanted, > from */
+  int from;                            /* path step whose checkpoint is there; -1 = none: start from the root's definition */
+  rp_id from_id;                       /* its id (from ≥ 0) */
+  int to;                              /* path step that is wanted, > from */
   int n_filters;
-  uint8_t *sets;       /* [to − from][n_filters]: for each drop among the steps whose answer is known */
-  uint8_t *known;      /* [to − from]: 1 = that row is an answer */
+  uint8_t *sets;  /* [to − from][n_filters]: for each drop among the steps whose answer is known */
+  uint8_t *known; /* [to − from]: 1 = that row is an answer */
 } rp_job;
 
 /* One criterion's scores of the state before a drop. Strings borrowed. */
@@ -44,17 +44,17 @@ typedef struct {
   int regrown;
   int64_t constraints_asked, constraints_met;
   double max_cos_left;
-  double seconds;              /* of the op and its probes */
-  double choosing_seconds;     /* drop: scoring and selection */
+  double seconds;          /* of the op and its probes */
+  double choosing_seconds; /* drop: scoring and selection */
   int n_layers;
-  rp_job_layer *layers;        /* [n_layers] */
-  int n_filters;               /* 0: no drop was asked for */
-  uint8_t *set;                /* [n_filters] */
-  int *ranks;                  /* [n_filters] */
-  int was_chosen;              /* the set was worked out here: record and scores are there */
+  rp_job_layer *layers; /* [n_layers] */
+  int n_filters;        /* 0: no drop was asked for */
+  uint8_t *set;         /* [n_filters] */
+  int *ranks;           /* [n_filters] */
+  int was_chosen;       /* the set was worked out here: record and scores are there */
   int count, limits_used, ties_at_cut;
   int n_scores;
-  rp_job_scores *scores;       /* the acting criterion first */
+  rp_job_scores *scores; /* the acting criterion first */
 } rp_job_result;
 
 void rp_job_put(rp_wire *wire, const rp_job *job);

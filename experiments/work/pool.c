@@ -16,7 +16,8 @@
 enum { WORKER_FD = 3 };
 
 static rp_status log_path(const rp_pool *pool, int worker, char **path, rp_error *err) {
-  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  RP_CLEANUP(rp_text_free)
+  rp_text text = {0};
   rp_text_format(&text, "%s/worker-%d.log", pool->log_folder, worker + 1);
   return rp_text_take(&text, path, err);
 }
@@ -26,7 +27,8 @@ static void become_worker(int fd, int log) {
   if (dup2(log, STDERR_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0) _exit(127);
   if (fd == WORKER_FD) {
     if (fcntl(fd, F_SETFD, 0) != 0) _exit(127);
-  } else if (dup2(fd, WORKER_FD) < 0) _exit(127);
+  } else if (dup2(fd, WORKER_FD) < 0)
+    _exit(127);
   signal(SIGINT, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
@@ -37,7 +39,8 @@ static void become_worker(int fd, int log) {
 }
 
 rp_status rp_pool_restart(rp_pool *pool, int worker, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *path = NULL;
   RP_TRY(log_path(pool, worker, &path, err));
   int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log < 0) return rp_fail_errno(err, RP_EIO, "%s", path);

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 typedef struct {
-  pid_t pid;   /* 0 = not running */
+  pid_t pid; /* 0 = not running */
   int fd;
   int is_busy; /* has a job, or has not greeted yet */
   int task;    /* the coordinator's own number of the job at hand; −1 = none */

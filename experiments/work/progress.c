@@ -47,9 +47,12 @@ void rp_progress_part(rp_progress *progress, int worker, double share) {
 
 static void add_duration(char *text, size_t size, double seconds) {
   long whole = (long)seconds;
-  if (whole >= 3600) snprintf(text, size, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
-  else if (whole >= 60) snprintf(text, size, "%ld min %02ld s", whole / 60, whole % 60);
-  else snprintf(text, size, "%ld s", whole);
+  if (whole >= 3600)
+    snprintf(text, size, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
+  else if (whole >= 60)
+    snprintf(text, size, "%ld min %02ld s", whole / 60, whole % 60);
+  else
+    snprintf(text, size, "%ld s", whole);
 }
 
 void rp_progress_draw(rp_progress *progress) {

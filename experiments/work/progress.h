@@ -11,8 +11,8 @@ typedef struct {
   const rp_campaign *campaign;
   int is_started, is_terminal, line_is_open;
   double start_s, last_draw_s;
-  double done, expected;             /* image passes; expected counts shared states once per trial that waits: an upper bound */
-  double part[RP_MOST_WORKERS];      /* share of each worker's op that is done */
+  double done, expected;        /* image passes; expected counts shared states once per trial that waits: an upper bound */
+  double part[RP_MOST_WORKERS]; /* share of each worker's op that is done */
   int n_states;
 } rp_progress;
 

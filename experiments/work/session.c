@@ -86,10 +86,12 @@ void rp_session_free(rp_session **session) {
   *session = NULL;
 }
 
-/* ---- Opening what a job needs -------------------------------------------------------------------------------------------------------------- */
+/* ---- Opening what a job needs
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static rp_status open_dataset(rp_session *session, const rp_node *config, const char *folder, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *json = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *json = NULL;
   RP_TRY(rp_node_json(rp_node_get(config, "data"), &json, err));
   if (session->data_json && strcmp(json, session->data_json) == 0) return RP_OK;
   if (session->data_json) {
@@ -116,7 +118,8 @@ static rp_status open_net(rp_session *session, rp_error *err) {
 static rp_status open_trial(rp_session *session, const rp_job *job, rp_error *err) {
   if (session->config && session->plan.seed == job->seed && strcmp(session->config, job->config) == 0) return RP_OK;
   close_trial(session);
-  RP_CLEANUP(rp_node_free) rp_node *config = NULL;
+  RP_CLEANUP(rp_node_free)
+  rp_node *config = NULL;
   RP_TRY(rp_yaml_parse(job->config, "configuration", &config, err));
   RP_TRY(open_dataset(session, config, job->data, err));
   RP_TRY(rp_trial_plan_build(config, job->seed, &session->dataset, job->rankers, &session->plan, err));
@@ -144,7 +147,8 @@ static rp_status load_plugin(rp_session *session, const char *path, const rp_plu
   return RP_OK;
 }
 
-/* The state to start from: what is in memory, else the checkpoint, else the definition of the root. Sets *next to the first path step to compute. */
+/* The state to start from: what is in memory, else the checkpoint, else the definition of the root. Sets *next to the first path step to
+ * compute. */
 static rp_status open_state(rp_session *session, const rp_job *job, int *next, rp_error *err) {
   *next = job->from + 1;
   if (job->from >= 0 && session->state && rp_id_equal(session->state_id, job->from_id)) return RP_OK;
@@ -155,16 +159,19 @@ static rp_status open_state(rp_session *session, const rp_job *job, int *next, r
     *next = 1;
     return RP_OK;
   }
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(job->states, job->from_id, &path, err));
   RP_TRY(rp_checkpoint_read(path, rp_net_layout(session->net), &session->state, err));
   session->state_id = job->from_id;
   return RP_OK;
 }
 
-/* ---- Ops ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Ops
+ * ------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* A root has no optimizer state: trials that differ in the optimizer share it. The first epoch brings what its optimizer needs, as zeros. */
+/* A root has no optimizer state: trials that differ in the optimizer share it. The first epoch brings what its optimizer needs, as zeros.
+ */
 static rp_status give_slots(rp_state *state, int n_slots, rp_error *err) {
   for (; state->n_slots < n_slots; state->n_slots++)
     RP_TRY(rp_allocate(state->layout->n_parameters, sizeof(float), &state->slots[state->n_slots], err));
@@ -222,7 +229,8 @@ static rp_status prepare_scoring(rp_session *session, const rp_criterion_plan *c
 
 static rp_status prepare_choice(rp_session *session, const rp_job *job, const rp_criterion_plan *acting, const rp_score_data *score,
                                 scored_choice *choice, rp_error *err) {
-  RP_CLEANUP(rp_node_free) rp_node *shadows = NULL;
+  RP_CLEANUP(rp_node_free)
+  rp_node *shadows = NULL;
   RP_TRY(rp_yaml_parse(job->shadows, "shadow", &shadows, err));
   size_t n_shadows = rp_node_is(shadows, RP_NODE_LIST) ? shadows->n : 0;
   RP_TRY(rp_allocate(n_shadows + 1, sizeof *choice->scorings, &choice->scorings, err));
@@ -233,11 +241,13 @@ static rp_status prepare_choice(rp_session *session, const rp_job *job, const rp
     rp_criterion_plan *shadow = &choice->shadows[choice->n - 1];
     RP_TRY(rp_criterion_plan_build(shadows->entries[i].value, score, job->rankers, shadow, err));
     choice->n++;
-    int is_acting = strcmp(shadow->description.name, acting->description.name) == 0 && strcmp(shadow->options_json, acting->options_json) == 0;
+    int is_acting =
+        strcmp(shadow->description.name, acting->description.name) == 0 && strcmp(shadow->options_json, acting->options_json) == 0;
     if (is_acting) {
       rp_criterion_plan_free(shadow);
       choice->n--;
-    } else RP_TRY(prepare_scoring(session, shadow, &choice->scorings[choice->n - 1], err));
+    } else
+      RP_TRY(prepare_scoring(session, shadow, &choice->scorings[choice->n - 1], err));
   }
   return RP_OK;
 }
@@ -261,9 +271,11 @@ static void say(void *user, const char *line) {
 static rp_status choose(rp_session *session, const rp_job *job, int step, rp_job_result *result, rp_error *err) {
   const rp_trial_plan *plan = &session->plan;
   const rp_drop_request *drop = &plan->program.steps[step].as.drop;
-  RP_CLEANUP(free_choice) scored_choice choice = {0};
+  RP_CLEANUP(free_choice)
+  scored_choice choice = {0};
   RP_TRY(prepare_choice(session, job, &plan->criteria[step], &drop->score, &choice, err));
-  RP_CLEANUP(rp_free_pointer) uint8_t *skip = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  uint8_t *skip = NULL;
   RP_TRY(rp_allocate((size_t)plan->n_convs, 1, &skip, err));
   RP_TRY(rp_allocate((size_t)plan->n_filters, sizeof *result->ranks, &result->ranks, err));
   rp_selection selection = rp_plan_selection(plan, drop, skip);
@@ -286,8 +298,10 @@ static rp_status drop(rp_session *session, const rp_job *job, int step, const ui
   const rp_trial_plan *plan = &session->plan;
   result->n_filters = plan->n_filters;
   RP_TRY(rp_allocate((size_t)plan->n_filters, 1, &result->set, err));
-  if (known) memcpy(result->set, known, (size_t)plan->n_filters);
-  else RP_TRY(choose(session, job, step, result, err));
+  if (known)
+    memcpy(result->set, known, (size_t)plan->n_filters);
+  else
+    RP_TRY(choose(session, job, step, result, err));
   return rp_drop_filters(session->state, result->set, plan->program.steps[step].as.drop.gate, err);
 }
 
@@ -296,17 +310,23 @@ static rp_status run_step(rp_session *session, const rp_job *job, int step, cons
   const rp_step *op = &session->plan.program.steps[step];
   result->parent = session->state_id;
   switch (op->kind) {
-  case RP_OP_TRAIN: RP_TRY(train(session, &op->as.train, result, err)); break;
-  case RP_OP_REGROW: RP_TRY(regrow(session, &op->as.regrow, result, err)); break;
+  case RP_OP_TRAIN:
+    RP_TRY(train(session, &op->as.train, result, err));
+    break;
+  case RP_OP_REGROW:
+    RP_TRY(regrow(session, &op->as.regrow, result, err));
+    break;
   case RP_OP_DROP:
     RP_TRY(drop(session, job, step, known, result, err));
     return rp_id_of_dropped(result->parent, op->as.drop.gate, result->set, session->plan.n_filters, &session->state_id, err);
-  case RP_N_OPS: return rp_fail(err, RP_EINPUT, "no such op");
+  case RP_N_OPS:
+    return rp_fail(err, RP_EINPUT, "no such op");
   }
   return rp_id_of_child(result->parent, op->kind, op->params, &session->state_id, err);
 }
 
-/* ---- Probes ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Probes
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
 
 static rp_status probe_layers(const rp_session *session, const uint8_t *alive, rp_job_result *result, rp_error *err) {
   const rp_layout *layout = rp_net_layout(session->net);
@@ -336,8 +356,10 @@ static rp_status evaluate_part(rp_session *session, const uint8_t *closed, rp_pa
 
 static rp_status probe(rp_session *session, rp_job_result *result, rp_error *err) {
   const rp_state *state = session->state;
-  RP_CLEANUP(rp_free_pointer) uint8_t *closed = NULL;
-  RP_CLEANUP(rp_free_pointer) uint8_t *alive = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  uint8_t *closed = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  uint8_t *alive = NULL;
   RP_TRY(rp_allocate((size_t)session->plan.n_filters, 1, &closed, err));
   RP_TRY(rp_allocate((size_t)session->plan.n_filters, 1, &alive, err));
   rp_state_closed(state, closed);
@@ -354,7 +376,9 @@ static rp_status probe(rp_session *session, rp_job_result *result, rp_error *err
   return rp_state_digest(state, &result->digest, err);
 }
 
-/* ---- A job --------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- A job
+ * ---------------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static rp_status compute(rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
   int next;
@@ -371,7 +395,8 @@ static rp_status compute(rp_session *session, const rp_job *job, rp_job_result *
 }
 
 static rp_status store_checkpoint(const rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  RP_CLEANUP(rp_free_pointer)
+  char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(job->states, result->id, &path, err));
   size_t size;
   RP_TRY(rp_checkpoint_write(session->state, path, &size, err));

@@ -1,7 +1,8 @@
 /* wire.h: messages between the coordinator and a worker process, over a socket.
  *
- * A message is its type, its length and a payload of values in a fixed order. Both ends are the same program, so the values are the machine's own
- * bits: floats arrive exactly. A reader never trusts a length: a value that runs past the payload marks the message as broken. */
+ * A message is its type, its length and a payload of values in a fixed order. Both ends are the same program, so the values are the
+ * machine's own bits: floats arrive exactly. A reader never trusts a length: a value that runs past the payload marks the message as
+ * broken. */
 #ifndef RP_WORK_WIRE_H
 #define RP_WORK_WIRE_H
 
@@ -31,15 +32,15 @@ void rp_wire_put(rp_wire *wire, const void *bytes, size_t length);
 void rp_wire_put_int(rp_wire *wire, int64_t value);
 void rp_wire_put_number(rp_wire *wire, double value);
 void rp_wire_put_id(rp_wire *wire, rp_id id);
-void rp_wire_put_string(rp_wire *wire, const char *string);                  /* NULL is sent as "" */
-void rp_wire_put_block(rp_wire *wire, const void *bytes, size_t length);     /* with its length in front */
+void rp_wire_put_string(rp_wire *wire, const char *string);              /* NULL is sent as "" */
+void rp_wire_put_block(rp_wire *wire, const void *bytes, size_t length); /* with its length in front */
 
-void rp_wire_get(rp_wire *wire, void *bytes, size_t length);                 /* zeros where the message is broken */
+void rp_wire_get(rp_wire *wire, void *bytes, size_t length); /* zeros where the message is broken */
 int64_t rp_wire_get_int(rp_wire *wire);
 double rp_wire_get_number(rp_wire *wire);
 rp_id rp_wire_get_id(rp_wire *wire);
-const char *rp_wire_get_string(rp_wire *wire);                               /* borrowed from the message */
-const void *rp_wire_get_block(rp_wire *wire, size_t *length);                /* borrowed; unaligned */
+const char *rp_wire_get_string(rp_wire *wire);                /* borrowed from the message */
+const void *rp_wire_get_block(rp_wire *wire, size_t *length); /* borrowed; unaligned */
 
 /* Sends a message whole. Errors: RP_EWORKER where the other end is gone; RP_EMEMORY. */
 rp_status rp_wire_send(int fd, const rp_wire *wire, rp_error *err);

@@ -4,7 +4,8 @@
 
 #include "core/base/status.h"
 
-/* Serves jobs that arrive on `fd` until the other end closes it. A job that fails is answered, not returned. Errors: RP_EWORKER (the socket broke). */
+/* Serves jobs that arrive on `fd` until the other end closes it. A job that fails is answered, not returned. Errors: RP_EWORKER (the socket
+ * broke). */
 rp_status rp_worker_serve(int fd, rp_error *err);
 
 #endif
