@@ -2,6 +2,7 @@
 #include "rankers/ranker.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 
 typedef enum {
@@ -18,6 +19,7 @@ typedef enum {
   CALLS_WHILE_OBSERVING,
   ASKS_FOR_A_HESSIAN,
   OVERFILLS_THE_MESSAGE,
+  CRASHES,
   BEHAVES
 } misdeed;
 
@@ -34,6 +36,7 @@ static const char *const WORDS[] = {"returns-nan",
                                     "calls-while-observing",
                                     "asks-for-a-hessian",
                                     "overfills-the-message",
+                                    "crashes",
                                     "behaves",
                                     NULL};
 
@@ -86,6 +89,9 @@ static int score(void *self, const rp_context *context, float *importance, rp_me
   case OVERFILLS_THE_MESSAGE:
     for (size_t i = 0; i < sizeof message->text; i++) message->text[i] = 'x';
     return RP_RANKER_ERROR;
+  case CRASHES:
+    raise(SIGSEGV);
+    break;
   case ASKS_FOR_A_HESSIAN:
     return context->hessian_product(context, importance, importance, message);
   default:
