@@ -158,16 +158,12 @@ rp_status rp_node_json(const rp_node *node, char **out, rp_error *err) {
 
 /* ---- For people ---------------------------------------------------------------------------------------------------------------------- */
 
-/* A string needs quotes where it would not be read back as itself; some more get them, too. */
+/* A word is written without quotes where it is certain to be read back as itself; other strings get them, whether they need to or not. */
 static int is_plain(const char *text) {
+  static const char HARMLESS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+";
   RP_CLEANUP(rp_node_free) rp_node *node = NULL;
   if (rp_node_scalar(text, NULL, &node, NULL) != RP_OK || node->kind != RP_NODE_STRING) return 0;
-  char last = text[strlen(text) - 1];
-  if (strchr(" -?:#&*!|>'%@`=", text[0]) || last == ' ' || last == ':') return 0;
-  if (strstr(text, ": ") || strstr(text, " #") || strncmp(text, "...", 3) == 0 || strcmp(text, "<<") == 0) return 0;
-  for (const char *c = text; *c; c++)
-    if ((unsigned char)*c < 0x20 || *c == 0x7f || strchr(",[]{}\"", *c)) return 0;
-  return 1;
+  return text[strspn(text, HARMLESS)] == '\0' && text[0] != '-' && strncmp(text, "...", 3) != 0;
 }
 
 static void add_string(const char *string, rp_text *out) {

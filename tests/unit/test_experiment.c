@@ -152,6 +152,13 @@ static void trials_are_seeds_times_arms_times_axes(void **unused) {
   assert_string_equal(experiment.differing[0], "scheme.gate");
 }
 
+static void a_key_may_be_swept_inside_of_another_that_is(void **unused) {
+  (void)unused;
+  load(TOTAL "scheme: repr\nsweep: {scheme.ranker.variant: [paper, authors], scheme.ranker: [ortho]}\n", NULL, 0);
+  assert_int_equal(experiment.n_trials, 2);
+  assert_at(1, "scheme.ranker", "{\"name\":\"ortho\",\"variant\":\"authors\"}");
+}
+
 static void keys_of_a_zip_group_move_together(void **unused) {
   (void)unused;
   load(TOTAL "scheme: repr\nzip: [{scheme.s1: [10, 20], scheme.s2: [5, 10]}]\nsweep: {scheme.p: [10, 20]}\n", NULL, 0);
@@ -360,6 +367,7 @@ int main(void) {
       TEST(files_that_extend_each_other_are_refused),
       TEST(an_extended_files_own_mistake_is_named_there),
       TEST(trials_are_seeds_times_arms_times_axes),
+      TEST(a_key_may_be_swept_inside_of_another_that_is),
       TEST(keys_of_a_zip_group_move_together),
       TEST(excluded_combinations_are_left_out),
       TEST(what_does_not_fit_can_be_excluded),

@@ -37,6 +37,18 @@ static void what_is_no_decimal_has_no_canonical_form(void **unused) {
   }
 }
 
+/* The number is read, but its canonical exponent would have five digits. */
+static void a_number_that_would_not_read_back_has_no_canonical_form(void **unused) {
+  (void)unused;
+  rp_text number = {0}, canonical = {0};
+  rp_text_add(&number, "0.");
+  for (int i = 0; i < 400; i++) rp_text_add(&number, "0");
+  rp_text_add(&number, "1e-9990");
+  assert_false(rp_number_canonical(rp_text_string(&number), &canonical));
+  rp_text_free(&number);
+  rp_text_free(&canonical);
+}
+
 static void a_double_is_written_with_the_fewest_digits_that_read_back(void **unused) {
   (void)unused;
   static const struct {
@@ -228,6 +240,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_number_has_one_canonical_form),
       cmocka_unit_test(what_is_no_decimal_has_no_canonical_form),
+      cmocka_unit_test(a_number_that_would_not_read_back_has_no_canonical_form),
       cmocka_unit_test(a_double_is_written_with_the_fewest_digits_that_read_back),
       cmocka_unit_test(canonical_json_sorts_keys_and_knows_no_layout),
       cmocka_unit_test(canonical_json_reads_back_as_the_same_tree),

@@ -123,6 +123,9 @@ static void rule_2_a_program_that_does_not_fit_names_the_smallest_total_that_fit
                  "demo.yaml:1:17: train.epochs: the program does not fit into 6 epochs; the smallest total that fits is 7");
   assert_built(SHORT "scheme: " REPR "\n"); /* and it does fit */
   assert_refused("scheme: " REPR "\n", "the smallest total that fits is 7");
+  assert_built(with_scheme("program: [{train: 2}, {drop: {}}, {train: 1}, {regrow: {}}, {train: 2}, {train: rest}]\n",
+                           "train: {epochs: {after: 5}}\n"));
+  assert_steps("ttDsRttttt");
   assert_refused(with_scheme("program: [{train: 2}, {drop: {}}, {train: 1}, {regrow: {}}, {train: 2}]\n", "train: {epochs: 6}\n"),
                  "the program trains 5 epochs, not 6; the total that fits is 5");
 }

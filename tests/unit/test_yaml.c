@@ -75,6 +75,18 @@ static void a_file_cannot_blow_up_through_aliases(void **unused) {
   rp_text_free(&text);
 }
 
+/* 300 aliases of a list of a thousand. */
+static void aliases_count_as_what_they_stand_for(void **unused) {
+  (void)unused;
+  rp_text text = {0};
+  rp_text_add(&text, "- &x [0");
+  for (int i = 1; i < 1000; i++) rp_text_add(&text, ", 0");
+  rp_text_add(&text, "]\n");
+  for (int i = 0; i < 300; i++) rp_text_add(&text, "- *x\n");
+  assert_refused(rp_text_string(&text), "a file may have 250000 values");
+  rp_text_free(&text);
+}
+
 static void nesting_is_bounded(void **unused) {
   (void)unused;
   rp_text deep = {0}, deeper = {0};
@@ -107,6 +119,7 @@ int main(void) {
       cmocka_unit_test(what_an_experiment_has_no_use_for_is_refused_with_its_place),
       cmocka_unit_test(an_alias_cannot_stand_for_what_holds_it),
       cmocka_unit_test(a_file_cannot_blow_up_through_aliases),
+      cmocka_unit_test(aliases_count_as_what_they_stand_for),
       cmocka_unit_test(nesting_is_bounded),
       cmocka_unit_test(a_file_is_read_and_a_missing_one_named),
   };
