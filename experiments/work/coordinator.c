@@ -150,6 +150,41 @@ static rp_status thin(ongoing_run *run, int t, rp_error *err) {
   return rp_store_set_checkpoint(run->store, trial->ids[behind], 0, err);
 }
 
+/* ---- What is left ------------------------------------------------------------------------------------------------------ */
+
+static double cost_of(const ongoing_run *run, int t, int path_step) {
+  const rp_open_dataset *open = &run->campaign->datasets[run->campaign->dataset_of[t]];
+  return rp_progress_cost(&run->campaign->plans[t], &open->dataset, path_step);
+}
+
+/* How many path steps from its frontier on a trial shares with another one that stands at the same state: as far as their programs are
+ * equal. */
+static int steps_in_common(const ongoing_run *run, int t, int u) {
+  const trial_run *one = &run->trials[t], *other = &run->trials[u];
+  if (!other->is_active || one->frontier != other->frontier || !rp_id_equal(one->next, other->next)) return 0;
+  const rp_program *a = &run->campaign->plans[t].program, *b = &run->campaign->plans[u].program;
+  int n = 1;
+  for (int step = one->frontier + 1; step < a->n_steps && step < b->n_steps; step++, n++)
+    if (step >= 0 && (a->steps[step].kind != b->steps[step].kind || strcmp(a->steps[step].params, b->steps[step].params) != 0)) break;
+  return n;
+}
+
+/* Image passes of all states that are still to be computed. What follows a drop counts as shared only where the request is the same. */
+static double cost_left(const ongoing_run *run) {
+  double left = 0;
+  for (int t = 0; t < run->campaign->experiment.n_trials; t++) {
+    if (!run->trials[t].is_active) continue;
+    int n_shared = 0;
+    for (int u = 0; u < t && run->options->share; u++) {
+      int n = steps_in_common(run, t, u);
+      if (n > n_shared) n_shared = n;
+    }
+    int n_path = run->campaign->plans[t].program.n_steps + 1;
+    for (int path_step = run->trials[t].frontier + 1 + n_shared; path_step < n_path; path_step++) left += cost_of(run, t, path_step);
+  }
+  return left;
+}
+
 /* ---- Tasks
  * ------------------------------------------------------------------------------------------------------------------------------------------
  */
@@ -224,6 +259,7 @@ static rp_status send_task(ongoing_run *run, int index, int worker, rp_error *er
   to->task = index;
   task->worker = worker;
   if (wire.broken) return rp_fail(err, RP_EMEMORY, "out of memory for a job");
+  rp_progress_begin(&run->progress, worker, cost_of(run, task->trial, task->path_step));
   /* A worker that died meanwhile is found when its socket is read. */
   rp_wire_send(to->fd, &wire, NULL);
   return RP_OK;
@@ -287,7 +323,8 @@ static rp_status take_result(ongoing_run *run, int worker, rp_wire *message, rp_
   if (status == RP_OK) status = rp_store_commit(run->store, err);
   if (status != RP_OK) rp_store_rollback(run->store);
   run->summary->computed++;
-  rp_progress_computed(&run->progress, &run->campaign->plans[done.trial], done.path_step);
+  rp_progress_computed(&run->progress, worker);
+  rp_progress_left(&run->progress, cost_left(run));
   return status;
 }
 
@@ -357,9 +394,8 @@ static rp_status take_greeting(ongoing_run *run, int worker, rp_wire *message, r
     RP_TRY(name_next(run, t, err));
     RP_TRY(advance(run, t, err));
   }
-  rp_progress_start(&run->progress, run->campaign, run->options->jobs);
-  for (int t = 0; t < run->campaign->experiment.n_trials; t++)
-    if (run->trials[t].is_active) rp_progress_expect(&run->progress, &run->campaign->plans[t], run->trials[t].frontier + 1);
+  rp_progress_start(&run->progress);
+  rp_progress_left(&run->progress, cost_left(run));
   return RP_OK;
 }
 

@@ -13,8 +13,7 @@ static double seconds_now(void) {
 }
 
 /* Relative costs only: the constants matter less than that an oracle's drop is seen to be long. */
-static double cost_of(const rp_campaign *campaign, const rp_trial_plan *plan, int path_step) {
-  const rp_dataset *dataset = &campaign->datasets[campaign->dataset_of[plan - campaign->plans]].dataset;
+double rp_progress_cost(const rp_trial_plan *plan, const rp_dataset *dataset, int path_step) {
   double evaluation = (double)dataset->n[RP_VALIDATION] + dataset->n[RP_TEST];
   if (path_step == 0) return evaluation;
   const rp_step *step = &plan->program.steps[path_step - 1];
@@ -24,25 +23,29 @@ static double cost_of(const rp_campaign *campaign, const rp_trial_plan *plan, in
   return evaluation + (flags & RP_USES_ABLATION ? (double)plan->n_filters * dataset->n[RP_VALIDATION] : 3 * 5000.0);
 }
 
-void rp_progress_start(rp_progress *progress, const rp_campaign *campaign, int jobs) {
-  (void)jobs;
-  progress->campaign = campaign;
+void rp_progress_start(rp_progress *progress) {
   progress->is_started = 1;
   progress->is_terminal = isatty(STDERR_FILENO);
   progress->start_s = progress->last_draw_s = seconds_now();
 }
 
-void rp_progress_expect(rp_progress *progress, const rp_trial_plan *plan, int path_step) {
-  for (; path_step <= plan->program.n_steps; path_step++) progress->expected += cost_of(progress->campaign, plan, path_step);
-}
-
-void rp_progress_computed(rp_progress *progress, const rp_trial_plan *plan, int path_step) {
-  progress->done += cost_of(progress->campaign, plan, path_step);
-  progress->n_states++;
+void rp_progress_begin(rp_progress *progress, int worker, double cost) {
+  progress->cost[worker] = cost;
+  progress->share[worker] = 0;
 }
 
 void rp_progress_part(rp_progress *progress, int worker, double share) {
-  if (worker < RP_MOST_WORKERS) progress->part[worker] = share;
+  progress->share[worker] = share;
+}
+
+void rp_progress_computed(rp_progress *progress, int worker) {
+  progress->done += progress->cost[worker];
+  progress->cost[worker] = 0;
+  progress->n_states++;
+}
+
+void rp_progress_left(rp_progress *progress, double left) {
+  progress->left = left;
 }
 
 static void add_duration(char *text, size_t size, double seconds) {
@@ -57,15 +60,16 @@ static void add_duration(char *text, size_t size, double seconds) {
 
 void rp_progress_draw(rp_progress *progress) {
   if (!progress->is_started) return;
-  double now = seconds_now(), elapsed = now - progress->start_s;
+  double now = seconds_now(), elapsed = now - progress->start_s, under_way = 0;
   if (now - progress->last_draw_s < (progress->is_terminal ? 0.5 : 15)) return;
   progress->last_draw_s = now;
-  char spent[64], left[64] = "…";
+  for (int w = 0; w < RP_MOST_WORKERS; w++) under_way += progress->cost[w] * progress->share[w];
+  double done = progress->done + under_way, left = progress->left - under_way;
+  char spent[64], to_go[64] = "…";
   add_duration(spent, sizeof spent, elapsed);
-  if (progress->done > 0) add_duration(left, sizeof left, elapsed * (progress->expected - progress->done) / progress->done);
-  fprintf(stderr, "%s%3.0f %% · %d states computed · %s · at most %s to go%s", progress->is_terminal ? "\r\033[K" : "",
-          progress->expected > 0 ? 100 * progress->done / progress->expected : 100, progress->n_states, spent, left,
-          progress->is_terminal ? "" : "\n");
+  if (done > 0) add_duration(to_go, sizeof to_go, elapsed * left / done);
+  fprintf(stderr, "%s%3.0f %% · %d states computed · %s · about %s to go%s", progress->is_terminal ? "\r\033[K" : "",
+          done + left > 0 ? 100 * done / (done + left) : 100, progress->n_states, spent, to_go, progress->is_terminal ? "" : "\n");
   progress->line_is_open = progress->is_terminal;
 }
 

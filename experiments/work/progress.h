@@ -2,26 +2,34 @@
 #ifndef RP_WORK_PROGRESS_H
 #define RP_WORK_PROGRESS_H
 
-#include "experiments/plan/campaign.h"
+#include "experiments/plan/trial_plan.h"
 
 enum { RP_MOST_WORKERS = 256 };
 
 /* Work is counted in image passes: a forward pass of one image is 1, forward and backward 3. {0} is silent until rp_progress_start. */
 typedef struct {
-  const rp_campaign *campaign;
   int is_started, is_terminal, line_is_open;
   double start_s, last_draw_s;
-  double done, expected;        /* image passes; expected counts shared states once per trial that waits: an upper bound */
-  double part[RP_MOST_WORKERS]; /* share of each worker's op that is done */
+  double done, left;             /* image passes: of states computed in this run; still to compute */
+  double cost[RP_MOST_WORKERS];  /* of each worker's op at hand; 0 = none */
+  double share[RP_MOST_WORKERS]; /* of it that is done */
   int n_states;
 } rp_progress;
 
-void rp_progress_start(rp_progress *progress, const rp_campaign *campaign, int jobs);
+/* What path step `path_step` of a trial costs, in image passes. */
+double rp_progress_cost(const rp_trial_plan *plan, const rp_dataset *dataset, int path_step);
 
-/* A trial has its path steps from `path_step` on before it. */
-void rp_progress_expect(rp_progress *progress, const rp_trial_plan *plan, int path_step);
-void rp_progress_computed(rp_progress *progress, const rp_trial_plan *plan, int path_step);
+void rp_progress_start(rp_progress *progress);
+
+/* A worker begins an op of a known cost; is a share of the way through it; has computed it. */
+void rp_progress_begin(rp_progress *progress, int worker, double cost);
 void rp_progress_part(rp_progress *progress, int worker, double share);
+void rp_progress_computed(rp_progress *progress, int worker);
+
+/* Says how much is left, the ops at hand included, after it changed. */
+void rp_progress_left(rp_progress *progress, double left);
+
+/* Draws the line where it is time to. */
 void rp_progress_draw(rp_progress *progress);
 void rp_progress_end(rp_progress *progress);
 
