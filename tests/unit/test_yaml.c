@@ -94,6 +94,7 @@ static void nesting_is_bounded(void **unused) {
   for (int i = 0; i < RP_YAML_MAX_DEPTH; i++) rp_text_add(&deep, "]");
   rp_text_format(&deeper, "[%s]", rp_text_string(&deep));
   RP_CLEANUP(rp_node_free) rp_node *node = node_of(rp_text_string(&deep));
+  assert_int_equal(node->kind, RP_NODE_LIST);
   assert_refused(rp_text_string(&deeper), "nested more than 64 deep");
   rp_text_free(&deep);
   rp_text_free(&deeper);
