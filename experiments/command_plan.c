@@ -59,13 +59,11 @@ static rp_status print_trials(const rp_campaign *campaign, int is_verbose, rp_er
     const rp_trial_plan *plan = &campaign->plans[t];
     char hex[RP_ID_HEX + 1];
     rp_id_hex(plan->id, hex);
-    RP_CLEANUP(rp_free_pointer)
-    char *name = NULL;
+    RP_CLEANUP(rp_free_pointer) char *name = NULL;
     RP_TRY(rp_campaign_trial_name(campaign, t, &name, err));
     printf("%-12.12s %-32s %4u epochs, %d filters\n", hex, name, plan->program.epochs, plan->n_filters);
     if (!is_verbose) continue;
-    RP_CLEANUP(rp_free_pointer)
-    char *config = NULL;
+    RP_CLEANUP(rp_free_pointer) char *config = NULL;
     RP_TRY(rp_node_pretty(campaign->experiment.trials[t].config, &config, err));
     puts(config);
   }
@@ -76,8 +74,7 @@ rp_status rp_command_plan(int n, char **arguments, rp_error *err) {
   plan_arguments parsed = {0};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_campaign_free)
-  rp_campaign campaign = {0};
+  RP_CLEANUP(rp_campaign_free) rp_campaign campaign = {0};
   RP_TRY(rp_campaign_open(parsed.experiment, parsed.sets, parsed.n_sets, parsed.data, &campaign, err));
   rp_cost cost;
   RP_TRY(rp_cost_of(&campaign, &cost, err));

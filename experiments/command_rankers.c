@@ -36,10 +36,8 @@ static rp_status list(const char *folder, rp_error *err) {
   RP_TRY(rp_plugin_list(folder, &names, &n, err));
   rp_status status = RP_OK;
   for (int i = 0; i < n; i++) {
-    RP_CLEANUP(rp_free_pointer)
-    char *path = NULL;
-    RP_CLEANUP(rp_plugin_description_free)
-    rp_plugin_description ranker = {0};
+    RP_CLEANUP(rp_free_pointer) char *path = NULL;
+    RP_CLEANUP(rp_plugin_description_free) rp_plugin_description ranker = {0};
     if (status == RP_OK) status = rp_plugin_find(folder, names[i], &path, err);
     if (status == RP_OK) status = rp_plugin_describe(path, &ranker, err);
     if (status == RP_OK) printf("%-18s %-8s %s\n", ranker.name, ranker.version, ranker.doc);
@@ -66,10 +64,8 @@ static void print_flags(uint32_t flags) {
 }
 
 static rp_status info(const char *folder, const char *name, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
-  RP_CLEANUP(rp_plugin_description_free)
-  rp_plugin_description ranker = {0};
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  RP_CLEANUP(rp_plugin_description_free) rp_plugin_description ranker = {0};
   RP_TRY(rp_plugin_find(folder, name, &path, err));
   RP_TRY(rp_plugin_describe(path, &ranker, err));
   printf("%s %s\n%s\n\nfile       %s\nnormalise  %s (default)\nlooks at   ", ranker.name, ranker.version, ranker.doc, ranker.path,
@@ -92,8 +88,7 @@ rp_status rp_command_rankers(int n, char **arguments, rp_error *err) {
   rankers_arguments parsed = {.words = {"list", NULL}};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_free_pointer)
-  char *folder = NULL;
+  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
   RP_TRY(rp_plugin_folder(&folder, err));
   if (strcmp(parsed.words[0], "list") == 0 && parsed.n < 2) return list(folder, err);
   if (strcmp(parsed.words[0], "info") == 0 && parsed.n == 2) return info(folder, parsed.words[1], err);

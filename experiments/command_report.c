@@ -66,8 +66,7 @@ rp_status rp_command_report(int n, char **arguments, rp_error *err) {
   report_arguments parsed = {.database = rp_default_database(), .format = RP_REPORT_TEXT};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_store_close)
-  rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
   return write_report(store, &parsed, err);
 }

@@ -91,8 +91,7 @@ static const struct argp ARGP = {
 static rp_status beside(const char *database, const char *ending, char **out, rp_error *err) {
   size_t length = strlen(database);
   if (length > 3 && strcmp(database + length - 3, ".db") == 0) length -= 3;
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_text_add_bytes(&text, database, length);
   rp_text_add(&text, ending);
   return rp_text_take(&text, out, err);
@@ -100,8 +99,7 @@ static rp_status beside(const char *database, const char *ending, char **out, rp
 
 /* Held as long as this process lives: a second run on the same database would hand out the same ops. */
 static rp_status lock(const char *states, const char *database, int *fd, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_make_folders(states, err));
   RP_TRY(rp_join_path(states, "lock", &path, err));
   *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -112,16 +110,12 @@ static rp_status lock(const char *states, const char *database, int *fd, rp_erro
 }
 
 static rp_status run(run_arguments *arguments, rp_error *err) {
-  RP_CLEANUP(rp_campaign_free)
-  rp_campaign campaign = {0};
+  RP_CLEANUP(rp_campaign_free) rp_campaign campaign = {0};
   RP_TRY(rp_campaign_open(arguments->experiment, arguments->sets, arguments->n_sets, arguments->data, &campaign, err));
-  RP_CLEANUP(rp_store_close)
-  rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(arguments->database, RP_STORE_WRITE, &store, err));
-  RP_CLEANUP(rp_free_pointer)
-  char *states = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  char *logs = NULL;
+  RP_CLEANUP(rp_free_pointer) char *states = NULL;
+  RP_CLEANUP(rp_free_pointer) char *logs = NULL;
   RP_TRY(beside(arguments->database, ".states", &states, err));
   RP_TRY(beside(arguments->database, ".logs", &logs, err));
   int lock_fd;

@@ -99,11 +99,9 @@ rp_status rp_command_show(int n, char **arguments, rp_error *err) {
   show_arguments parsed = {.database = rp_default_database()};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_store_close)
-  rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
-  RP_CLEANUP(rp_trial_list_free)
-  rp_trial_list trials = {0};
+  RP_CLEANUP(rp_trial_list_free) rp_trial_list trials = {0};
   RP_TRY(rp_query_trials(store, NULL, &trials, err));
   const rp_trial_result *trial;
   RP_TRY(find_trial(&trials, parsed.trial, &trial, err));

@@ -51,11 +51,9 @@ rp_status rp_command_status(int n, char **arguments, rp_error *err) {
   status_arguments parsed = {.database = rp_default_database()};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  RP_CLEANUP(rp_store_close)
-  rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
-  RP_CLEANUP(rp_trial_list_free)
-  rp_trial_list trials = {0};
+  RP_CLEANUP(rp_trial_list_free) rp_trial_list trials = {0};
   RP_TRY(rp_query_trials(store, parsed.experiment, &trials, err));
   printf("%-12s %-10s %-28s %6s  %-8s %9s %8s\n", "trial", "experiment", "arm", "seed", "status", "epochs", "headline");
   for (int i = 0; i < trials.n; i++) print_trial(&trials.trials[i]);

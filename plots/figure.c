@@ -76,8 +76,7 @@ static void write_terminal(rp_text *script, rp_plot_format format, double height
 
 /* Returns the whole script, or *fits = 0. */
 static rp_status write_script(const rp_figure_data *data, int figure, const char *output, rp_text *script, int *fits, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text rows = {0};
+  RP_CLEANUP(rp_text_free) rp_text rows = {0};
   double height = 0;
   RP_TRY(FIGURES[figure].write(data, &rows, &height, fits, err));
   if (!*fits) return RP_OK;
@@ -95,8 +94,7 @@ static rp_status write_script(const rp_figure_data *data, int figure, const char
 
 /* FOLDER/EXPERIMENT-FIGURE.FORMAT; what cannot stand in a file's name becomes '-'. */
 static rp_status path_of(const rp_plot_options *options, const char *experiment, const char *figure, char **path, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text name = {0};
+  RP_CLEANUP(rp_text_free) rp_text name = {0};
   for (const char *c = experiment; *c; c++) rp_text_add_bytes(&name, *c == '/' || (unsigned char)*c < 0x20 ? "-" : c, 1);
   rp_text_format(&name, "-%s.%s", figure, FORMAT_NAMES[options->format]);
   RP_TRY(rp_text_check(&name, err));
@@ -104,12 +102,9 @@ static rp_status path_of(const rp_plot_options *options, const char *experiment,
 }
 
 static rp_status draw(const rp_figure_data *data, const char *experiment, int figure, int *fits, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
-  RP_CLEANUP(rp_text_free)
-  rp_text script = {0};
-  RP_CLEANUP(rp_text_free)
-  rp_text aside = {0};
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  RP_CLEANUP(rp_text_free) rp_text script = {0};
+  RP_CLEANUP(rp_text_free) rp_text aside = {0};
   RP_TRY(path_of(data->options, experiment, DESCRIPTIONS[figure].name, &path, err));
   rp_text_format(&aside, "%s.%ld.part", path, (long)getpid());
   RP_TRY(rp_text_check(&aside, err));
@@ -132,8 +127,7 @@ static rp_status draw(const rp_figure_data *data, const char *experiment, int fi
 }
 
 static rp_status fail_unknown(const char *figure, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text names = {0};
+  RP_CLEANUP(rp_text_free) rp_text names = {0};
   for (int i = 0; i < N_FIGURES; i++) rp_text_format(&names, "%s%s", i ? ", " : "", DESCRIPTIONS[i].name);
   return rp_fail(err, RP_EINPUT, "there is no figure %s; there are %s", figure, rp_text_string(&names));
 }
@@ -163,12 +157,9 @@ static rp_status find_owners(const rp_trial_list *trials, const rp_epoch_list *e
 }
 
 rp_status rp_plot(rp_store *store, const char *experiment, const char *figure, const rp_plot_options *options, rp_error *err) {
-  RP_CLEANUP(rp_trial_list_free)
-  rp_trial_list trials = {0};
-  RP_CLEANUP(rp_epoch_list_free)
-  rp_epoch_list epochs = {0};
-  RP_CLEANUP(rp_free_pointer)
-  const rp_trial_result **owners = NULL;
+  RP_CLEANUP(rp_trial_list_free) rp_trial_list trials = {0};
+  RP_CLEANUP(rp_epoch_list_free) rp_epoch_list epochs = {0};
+  RP_CLEANUP(rp_free_pointer) const rp_trial_result **owners = NULL;
   int is_known = !figure;
   for (int i = 0; i < N_FIGURES; i++) is_known |= figure && strcmp(figure, DESCRIPTIONS[i].name) == 0;
   if (!is_known) return fail_unknown(figure, err);

@@ -183,10 +183,8 @@ static void write_captions(const rp_figure_data *data, const summary_of_figure *
 
 static double write_legend(const rp_figure_data *data, const rp_figure_arm *arms, int n, int n_arms, int n_phases,
                            const summary_of_figure *figure, rp_text *script) {
-  RP_CLEANUP(free_labels)
-  labels texts = {0};
-  RP_CLEANUP(rp_text_free)
-  rp_text captions = {0};
+  RP_CLEANUP(free_labels) labels texts = {0};
+  RP_CLEANUP(rp_text_free) rp_text captions = {0};
   rp_legend_entry entries[MOST_LINES + 3];
   write_style(arms, n, &texts, entries);
   int n_entries = n;
@@ -200,12 +198,9 @@ static double write_legend(const rp_figure_data *data, const rp_figure_arm *arms
 }
 
 rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  rp_figure_arm *arms = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *train = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *test = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_figure_arm *arms = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *train = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *test = NULL;
   RP_TRY(rp_allocate((size_t)data->trials.n, sizeof *arms, &arms, err));
   RP_TRY(rp_allocate((size_t)data->trials.n, sizeof *train, &train, err));
   RP_TRY(rp_allocate((size_t)data->trials.n, sizeof *test, &test, err));

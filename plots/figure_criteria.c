@@ -59,17 +59,14 @@ static void free_rows(row_texts *rows) {
 
 /* The wrapped label, a gnuplot label per line: where a terminal puts the lines of a longer one differs. Returns the height of the row. */
 static double write_label(const char *arm, int has_result, comparison *all, rp_text *labels) {
-  RP_CLEANUP(rp_text_free)
-  rp_text label = {0};
-  RP_CLEANUP(rp_text_free)
-  rp_text wrapped = {0};
+  RP_CLEANUP(rp_text_free) rp_text label = {0};
+  RP_CLEANUP(rp_text_free) rp_text wrapped = {0};
   rp_text_format(&label, "%s%s", arm, has_result ? "" : ": no result");
   int n_lines = rp_script_wrap(&wrapped, rp_text_string(&label), LABEL_WIDTH, LABEL_LINES);
   double height = n_lines * (RP_LINE_POINTS - 1) + 4;
   const char *line = rp_text_string(&wrapped);
   for (int i = 0; i < n_lines; i++) {
-    RP_CLEANUP(rp_text_free)
-    rp_text one = {0};
+    RP_CLEANUP(rp_text_free) rp_text one = {0};
     size_t bytes = strcspn(line, "\n");
     int length = 0;
     for (size_t j = 0; j < bytes; j++) length += ((unsigned char)line[j] & 0xc0) != 0x80;
@@ -128,8 +125,7 @@ static void add_block(rp_text *script, const char *name, const rp_text *rows) {
 }
 
 static double write_legend(const rp_figure_data *data, const comparison *all, rp_text *script) {
-  RP_CLEANUP(rp_text_free)
-  rp_text captions = {0};
+  RP_CLEANUP(rp_text_free) rp_text captions = {0};
   rp_legend_entry entries[4];
   int n = 0;
   entries[n++] = (rp_legend_entry){"one seed", DOT_COLOUR, 1, RP_LEGEND_DOT};
@@ -164,14 +160,10 @@ static void write_script(const rp_figure_data *data, const comparison *all, cons
 }
 
 rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  rp_figure_arm *arms = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *values = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *baselines = NULL;
-  RP_CLEANUP(free_rows)
-  row_texts rows = {0};
+  RP_CLEANUP(rp_free_pointer) rp_figure_arm *arms = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *values = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *baselines = NULL;
+  RP_CLEANUP(free_rows) row_texts rows = {0};
   comparison all = {0};
   RP_TRY(rp_allocate((size_t)data->trials.n, sizeof *arms, &arms, err));
   RP_TRY(rp_allocate((size_t)data->trials.n, sizeof *values, &values, err));

@@ -43,10 +43,8 @@ static rp_status check_outcome(int outcome, const rp_text *messages, rp_error *e
 }
 
 rp_status rp_gnuplot_run(const char *script, rp_error *err) {
-  RP_CLEANUP(close_file)
-  FILE *file = tmpfile();
-  RP_CLEANUP(rp_text_free)
-  rp_text messages = {0};
+  RP_CLEANUP(close_file) FILE *file = tmpfile();
+  RP_CLEANUP(rp_text_free) rp_text messages = {0};
   int ends[2], outcome;
   if (!file || fputs(script, file) == EOF || fflush(file) != 0) return rp_fail_errno(err, RP_EIO, "cannot write the script for gnuplot");
   rewind(file);

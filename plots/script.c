@@ -113,14 +113,12 @@ static void add_array(rp_text *script, const char *name, int n, add_element add,
 
 /* Lines of a text with line feeds as entries' labels (of the array of captions). */
 static void add_captions(rp_text *script, const char *captions, double *height) {
-  RP_CLEANUP(rp_text_free)
-  rp_text wrapped = {0};
+  RP_CLEANUP(rp_text_free) rp_text wrapped = {0};
   int n = *captions ? rp_script_wrap(&wrapped, captions, (int)((RP_WIDTH_POINTS - 2 * MARGIN_POINTS) / CHARACTER_POINTS), 12) : 0;
   rp_text_format(script, "n_caption = %d\narray caption_text[%d]\narray caption_y[%d]\n", n, n > 0 ? n : 1, n > 0 ? n : 1);
   const char *line = rp_text_string(&wrapped);
   for (int i = 1; i <= n; i++) {
-    RP_CLEANUP(rp_text_free)
-    rp_text one = {0};
+    RP_CLEANUP(rp_text_free) rp_text one = {0};
     size_t length = strcspn(line, "\n");
     rp_text_add_bytes(&one, line, length);
     rp_text_format(script, "caption_text[%d] = ", i);

@@ -122,8 +122,7 @@ rp_status rp_sql_step(rp_store *store, sqlite3_stmt *statement, int *row, rp_err
 }
 
 rp_status rp_sql_run(rp_store *store, rp_error *err, const char *sql, const char *types, ...) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *statement = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *statement = NULL;
   arguments_left arguments;
   va_start(arguments.list, types);
   rp_status status = prepare(store, &statement, err, sql, types, &arguments);
@@ -133,8 +132,7 @@ rp_status rp_sql_run(rp_store *store, rp_error *err, const char *sql, const char
 }
 
 rp_status rp_sql_integer(rp_store *store, int64_t otherwise, int64_t *out, rp_error *err, const char *sql, const char *types, ...) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *statement = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *statement = NULL;
   arguments_left arguments;
   int row = 0;
   va_start(arguments.list, types);

@@ -18,8 +18,7 @@ static const char *const STATUS_NAMES[] = {
 /* ---- Experiments --------------------------------------------------------------------------------------- */
 
 static rp_status read_experiments(rp_store *store, char ***names, int *n, rp_error *err) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *row = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
   size_t capacity = 0;
   int more;
   RP_TRY(rp_sql_prepare(store, &row, err,
@@ -47,8 +46,7 @@ rp_status rp_query_experiments(rp_store *store, char ***names, int *n, rp_error 
 }
 
 static rp_status fail_unknown(rp_store *store, const char *experiment, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text listing = {0};
+  RP_CLEANUP(rp_text_free) rp_text listing = {0};
   char **names;
   int n;
   RP_TRY(rp_query_experiments(store, &names, &n, err));
@@ -98,8 +96,7 @@ static rp_status read_trial(sqlite3_stmt *row, rp_trial_result *trial, rp_error 
 }
 
 static rp_status read_trials(rp_store *store, const char *experiment, rp_trial_list *list, rp_error *err) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *row = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
   size_t capacity = 0;
   int more;
   RP_TRY(rp_sql_prepare(store, &row, err, TRIALS_SQL, "s", experiment));
@@ -134,8 +131,7 @@ void rp_trial_list_free(rp_trial_list *list) {
 /* ---- Epochs -------------------------------------------------------------------------------------------- */
 
 static rp_status read_epochs(rp_store *store, const char *experiment, rp_epoch_list *list, rp_error *err) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *row = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
   size_t capacity = 0;
   int more;
   RP_TRY(rp_sql_prepare(store, &row, err,
@@ -181,10 +177,8 @@ void rp_epoch_list_free(rp_epoch_list *list) {
 /* ---- Any rows ------------------------------------------------------------------------------------------ */
 
 rp_status rp_query_rows(rp_store *store, const char *sql, const char *bind, rp_query_row row, void *user, rp_error *err) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *statement = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  const char **cells = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *statement = NULL;
+  RP_CLEANUP(rp_free_pointer) const char **cells = NULL;
   int more;
   RP_TRY(rp_sql_prepare(store, &statement, err, sql, bind ? "s" : "", bind));
   int n = sqlite3_column_count(statement);

@@ -63,8 +63,7 @@ static int values_of_arm(const rp_trial_list *list, const char *arm, number_of n
 /* An arm's headline against that of each trial's own baseline (rule 24). *mixed = 1 where a pair was not computed in one environment. */
 static rp_status difference_of_arm(const rp_trial_list *list, const char *arm, rp_seed_value *values, rp_summary *out, int *mixed,
                                    rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *baselines = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *baselines = NULL;
   int n = 0;
   *mixed = 0;
   RP_TRY(rp_allocate((size_t)list->n, sizeof *baselines, &baselines, err));
@@ -175,8 +174,7 @@ static rp_status add_note(rp_report_table *table, rp_text *note, rp_error *err) 
 }
 
 static rp_status note(rp_report_table *table, const char *text, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text copy = {0};
+  RP_CLEANUP(rp_text_free) rp_text copy = {0};
   rp_text_add(&copy, text);
   return add_note(table, &copy, err);
 }
@@ -187,15 +185,13 @@ static rp_status note_failures(rp_report_table *table, const rp_trial_list *list
     const rp_trial_result *trial = &list->trials[i];
     unfinished += trial->status == RP_TRIAL_PENDING || trial->status == RP_TRIAL_RUNNING;
     if (trial->status != RP_TRIAL_FAILED) continue;
-    RP_CLEANUP(rp_text_free)
-    rp_text text = {0};
+    RP_CLEANUP(rp_text_free) rp_text text = {0};
     rp_text_format(&text, "Failed: %s, seed %lld, after epoch %d: %s%s%s.", trial->arm, (long long)trial->seed, trial->epochs_done,
                    trial->cause ? trial->cause : "", trial->cause && trial->message ? ": " : "", trial->message ? trial->message : "");
     RP_TRY(add_note(table, &text, err));
   }
   if (!unfinished) return RP_OK;
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_text_format(&text, "Not finished: %d of %d trials; they are not in the table.", unfinished, list->n);
   return add_note(table, &text, err);
 }
@@ -244,8 +240,7 @@ static void describe(const rp_trial_list *list, rp_text *text) {
 }
 
 static rp_status build_table(const rp_trial_list *list, rp_report_table *table, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *values = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *values = NULL;
   int validation_ranks = 0, mixed = 0;
   RP_TRY(rp_allocate((size_t)list->n, sizeof *values, &values, err));
   RP_TRY(rp_allocate((size_t)list->n, sizeof *table->rows, &table->rows, err));
@@ -257,10 +252,8 @@ static rp_status build_table(const rp_trial_list *list, rp_report_table *table, 
 }
 
 rp_status rp_report(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err) {
-  RP_CLEANUP(rp_trial_list_free)
-  rp_trial_list list = {0};
-  RP_CLEANUP(rp_text_free)
-  rp_text subtitle = {0};
+  RP_CLEANUP(rp_trial_list_free) rp_trial_list list = {0};
+  RP_CLEANUP(rp_text_free) rp_text subtitle = {0};
   RP_CLEANUP(free_table)
   rp_report_table table = {.title = experiment, .heads = {"arm", "n", "headline", "epochs", "last", "best val", "vs baseline"}};
   RP_TRY(rp_query_trials(store, experiment, &list, err));

@@ -52,8 +52,7 @@ static rp_summary summary_of(const rp_seed_value *means, int n) {
 }
 
 rp_status rp_summarise(const rp_seed_value *values, int n, rp_summary *out, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *means = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *means = NULL;
   int n_means;
   RP_TRY(means_by_seed(values, n, &means, &n_means, err));
   *out = summary_of(means, n_means);
@@ -61,10 +60,8 @@ rp_status rp_summarise(const rp_seed_value *values, int n, rp_summary *out, rp_e
 }
 
 rp_status rp_summarise_difference(const rp_seed_value *a, int n_a, const rp_seed_value *b, int n_b, rp_summary *out, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *left = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  rp_seed_value *right = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *left = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_seed_value *right = NULL;
   int n_left, n_right, n_pairs = 0;
   RP_TRY(means_by_seed(a, n_a, &left, &n_left, err));
   RP_TRY(means_by_seed(b, n_b, &right, &n_right, err));

@@ -46,8 +46,7 @@ static int connect(rp_store *store, const char *name, int flags) {
 
 /* A write-ahead log that was merged into the file leaves nothing or an empty file behind. */
 static int has_unmerged_log(const char *path) {
-  RP_CLEANUP(rp_text_free)
-  rp_text log = {0};
+  RP_CLEANUP(rp_text_free) rp_text log = {0};
   rp_text_format(&log, "%s-wal", path);
   FILE *file = fopen(rp_text_string(&log), "rb");
   if (!file) return 0;
@@ -62,8 +61,7 @@ static rp_status open_to_read(rp_store *store, rp_error *err) {
   if (((code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY) && !has_unmerged_log(store->path)) {
     /* On read-only media the log's shared memory cannot be made. Where the last writer closed cleanly it is not needed: nobody changes the
      * file. */
-    RP_CLEANUP(rp_text_free)
-    rp_text uri = {0};
+    RP_CLEANUP(rp_text_free) rp_text uri = {0};
     RP_TRY(immutable_uri(store->path, &uri, err));
     sqlite3_close(store->database);
     store->database = NULL;
@@ -73,8 +71,7 @@ static rp_status open_to_read(rp_store *store, rp_error *err) {
 }
 
 static rp_status open_to_write(rp_store *store, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *folder = NULL;
+  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
   RP_TRY(rp_folder_of(store->path, &folder, err));
   RP_TRY(rp_make_folders(folder, err));
   int code = connect(store, store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -137,8 +134,7 @@ static rp_status prepare_for_use(rp_store *store, rp_error *err) {
 }
 
 rp_status rp_store_open(const char *path, rp_store_mode mode, rp_store **out, rp_error *err) {
-  RP_CLEANUP(rp_store_close)
-  rp_store *store = NULL;
+  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   *out = NULL;
   RP_TRY(rp_allocate(1, sizeof *store, &store, err));
   store->mode = mode;
@@ -189,8 +185,7 @@ void rp_store_rollback(rp_store *store) {
 /* ---- Where results come from --------------------------------------------------------------------------- */
 
 static rp_id identity_of(const rp_environment *environment) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   const char *const parts[] = {environment->instruction_set, environment->libraries, environment->compiler, environment->flags,
                                environment->source_digest};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) rp_text_add_json_string(&text, parts[i]);

@@ -37,8 +37,7 @@ static rp_status known_state_key(rp_store *store, rp_id state, int64_t *key, rp_
 static rp_status put_scores(rp_store *store, rp_id state, const rp_criterion *criterion, const rp_store_filters *filters,
                             const float *scores, rp_error *err) {
   int64_t state_key, criterion_key;
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *insert = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *insert = NULL;
   RP_TRY(known_state_key(store, state, &state_key, err));
   RP_TRY(rp_put_criterion(store, criterion, &criterion_key, err));
   RP_TRY(
@@ -79,8 +78,7 @@ rp_status rp_store_has_scores(rp_store *store, rp_id state, const rp_criterion *
 static rp_status read_set(rp_store *store, int64_t request, const rp_store_filters *filters, uint8_t *set, rp_error *err) {
   int64_t n_filters;
   int row, n = filters_in(filters);
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *dropped = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *dropped = NULL;
   RP_TRY(rp_sql_integer(store, -1, &n_filters, err, "SELECT n_filters FROM requests WHERE request = ?1", "l", request));
   if (n_filters != n)
     return rp_fail(err, RP_EDAMAGED, "%s: a stored drop is about a net of %lld filters, not %d", store->path, (long long)n_filters, n);
@@ -123,8 +121,7 @@ static rp_status insert_request_filters(rp_store *store, const rp_drop_row *drop
 
 /* A request that is known has to have the same answer. */
 static rp_status check_answer(rp_store *store, int64_t request, const rp_drop_row *drop, const rp_store_filters *filters, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *known = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *known = NULL;
   int n = filters_in(filters), is_same = 1;
   RP_TRY(rp_allocate((size_t)n, 1, &known, err));
   RP_TRY(read_set(store, request, filters, known, err));

@@ -61,8 +61,7 @@ rp_status rp_store_set_trial_status(rp_store *store, rp_id trial, rp_trial_statu
 }
 
 rp_status rp_store_trial_status(rp_store *store, rp_id trial, int *found, rp_trial_status *status, rp_status *cause, rp_error *err) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *row = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
   RP_TRY(rp_sql_prepare(store, &row, err, "SELECT status, coalesce(cause, '') FROM trials WHERE id = ?1", "h", trial));
   RP_TRY(rp_sql_step(store, row, found, err));
   if (!*found) return RP_OK;

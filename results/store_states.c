@@ -74,8 +74,7 @@ static rp_status insert_layers(rp_store *store, const rp_state_row *row, rp_erro
 
 /* *is_known = 1 where this environment has the state, with the same bits. */
 static rp_status check_known(rp_store *store, const rp_state_row *row, int *is_known, rp_error *err) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *known = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *known = NULL;
   RP_TRY(rp_sql_prepare(store, &known, err, "SELECT digest, computed_at FROM states WHERE id = ?1 AND environment = ?2", "hl", row->id,
                         store->environment));
   RP_TRY(rp_sql_step(store, known, is_known, err));
@@ -113,8 +112,7 @@ rp_status rp_store_put_state(rp_store *store, const rp_state_row *state, rp_erro
 }
 
 rp_status rp_store_find_state(rp_store *store, rp_id state, int *found, rp_known_state *out, rp_error *err) {
-  RP_CLEANUP(rp_sql_finalize)
-  sqlite3_stmt *row = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
   RP_TRY(rp_sql_prepare(store, &row, err, "SELECT digest, epoch, cycle, checkpoint_bytes, environment = ?2 FROM states " OWN_FIRST, "hli",
                         state, store->environment, sees_all(store)));
   RP_TRY(rp_sql_step(store, row, found, err));

@@ -1,4 +1,5 @@
-/* draws.c: Philox streams. The 64-bit stream key is itself a Philox output of (seed; purpose, a, b, c); d and the number's index form the counter. */
+/* draws.c: Philox streams. The 64-bit stream key is itself a Philox output of (seed; purpose, a, b, c); d and the number's index form the
+ * counter. */
 #include "core/base/draws.h"
 
 #include <Random123/philox.h>

@@ -19,8 +19,8 @@ void rp_unmap_file(rp_mapped_file *file);
 /* The whole file in memory, NUL-terminated; the caller frees. Errors: RP_EINPUT, also for a file of more than `limit` bytes. */
 rp_status rp_read_file(const char *path, size_t limit, char **out, size_t *size, rp_error *err);
 
-/* Writes a file so that a crash at any moment leaves either the old or the new one: write aside, fsync, rename, fsync the folder. Two writers of one
- * path do not disturb each other. Errors: RP_EIO with path and reason; nothing is left aside. */
+/* Writes a file so that a crash at any moment leaves either the old or the new one: write aside, fsync, rename, fsync the folder. Two
+ * writers of one path do not disturb each other. Errors: RP_EIO with path and reason; nothing is left aside. */
 rp_status rp_write_file(const char *path, const void *bytes, size_t size, rp_error *err);
 
 /* folder + "/" + name (or just name, where folder is NULL or "", or name is absolute); the caller frees. */

@@ -4,8 +4,8 @@
 
 #include "core/base/status.h"
 
-/* `count` × `size` zeroed bytes, aligned to 64 (a cache line, an AVX-512 register). Never NULL on RP_OK, not even for 0 bytes. The caller frees
- * with free(). Errors: RP_EMEMORY, also where the product overflows; *out is then NULL. */
+/* `count` × `size` zeroed bytes, aligned to 64 (a cache line, an AVX-512 register). Never NULL on RP_OK, not even for 0 bytes. The caller
+ * frees with free(). Errors: RP_EMEMORY, also where the product overflows; *out is then NULL. */
 rp_status rp_allocate(size_t count, size_t size, void *out, rp_error *err);
 
 /* Like realloc, to `count` × `size` bytes; what is new is not zeroed. On error *block is unchanged. */

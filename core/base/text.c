@@ -37,7 +37,8 @@ void rp_text_format(rp_text *text, const char *format, ...) {
   va_copy(again, arguments);
   int length = vsnprintf(NULL, 0, format, arguments);
   va_end(arguments);
-  if (length < 0) text->failed = 1;
+  if (length < 0)
+    text->failed = 1;
   else if (make_room(text, (size_t)length)) {
     vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
     text->length += (size_t)length;
@@ -48,11 +49,16 @@ void rp_text_format(rp_text *text, const char *format, ...) {
 void rp_text_add_json_string(rp_text *text, const char *string) {
   rp_text_add(text, "\"");
   for (const char *c = string; *c; c++) {
-    if (*c == '"' || *c == '\\') rp_text_format(text, "\\%c", *c);
-    else if (*c == '\n') rp_text_add(text, "\\n");
-    else if (*c == '\t') rp_text_add(text, "\\t");
-    else if ((unsigned char)*c < 0x20) rp_text_format(text, "\\u%04x", (unsigned)*c);
-    else rp_text_add_bytes(text, c, 1);
+    if (*c == '"' || *c == '\\')
+      rp_text_format(text, "\\%c", *c);
+    else if (*c == '\n')
+      rp_text_add(text, "\\n");
+    else if (*c == '\t')
+      rp_text_add(text, "\\t");
+    else if ((unsigned char)*c < 0x20)
+      rp_text_format(text, "\\u%04x", (unsigned)*c);
+    else
+      rp_text_add_bytes(text, c, 1);
   }
   rp_text_add(text, "\"");
 }

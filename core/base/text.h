@@ -4,7 +4,8 @@
 
 #include "core/base/status.h"
 
-/* {0} is the empty text. Memory that runs out is remembered in `failed` and reported by rp_text_check, so that a row of appends needs one check. */
+/* {0} is the empty text. Memory that runs out is remembered in `failed` and reported by rp_text_check, so that a row of appends needs one
+ * check. */
 typedef struct {
   char *bytes; /* NUL-terminated; NULL while nothing was appended: use rp_text_string */
   size_t length, capacity;

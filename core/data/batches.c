@@ -33,10 +33,8 @@ void rp_batches_fill(const rp_dataset *dataset, rp_part part, const uint32_t *in
 
 rp_status rp_batches_scoring_images(const rp_dataset *dataset, uint32_t n, uint32_t *indices, uint32_t *n_chosen, rp_error *err) {
   uint32_t n_training = dataset->n[RP_TRAIN], wanted = n < n_training ? n : n_training;
-  RP_CLEANUP(rp_free_pointer)
-  uint32_t *order = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *is_chosen = NULL;
+  RP_CLEANUP(rp_free_pointer) uint32_t *order = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *is_chosen = NULL;
   RP_TRY(rp_allocate(n_training, sizeof *order, &order, err));
   RP_TRY(rp_allocate(n_training, 1, &is_chosen, err));
   rp_stream stream = rp_stream_of(dataset->split_seed, RP_DRAW_SCORING, 0, 0, 0, 0);

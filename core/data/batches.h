@@ -4,7 +4,8 @@
 
 #include "core/data/dataset.h"
 
-/* The order of the training images in one epoch (from 1): a permutation keyed by (seed, RP_DRAW_ORDER, epoch). `order`: [n training images]. */
+/* The order of the training images in one epoch (from 1): a permutation keyed by (seed, RP_DRAW_ORDER, epoch). `order`: [n training
+ * images]. */
 void rp_batches_order(const rp_dataset *dataset, uint64_t seed, uint32_t epoch, uint32_t *order);
 
 /* Normalises images into a batch: (byte − mean) / deviation per channel, float32.
@@ -12,10 +13,11 @@ void rp_batches_order(const rp_dataset *dataset, uint64_t seed, uint32_t epoch, 
  *   indices   [n] into the part; NULL = first, first + 1, …
  *   images    [n][C][H][W], written
  *   labels    [n], written */
-void rp_batches_fill(const rp_dataset *dataset, rp_part part, const uint32_t *indices, uint32_t first, uint32_t n, float *images, uint8_t *labels);
+void rp_batches_fill(const rp_dataset *dataset, rp_part part, const uint32_t *indices, uint32_t first, uint32_t n, float *images,
+                     uint8_t *labels);
 
-/* The training images that data-driven criteria look at (rule 6): min(n, training split) indices, fixed by split_seed and not by the trial, in
- * increasing order. `indices`: [min(n, training split)]. *n_chosen is their number. Errors: RP_EMEMORY. */
+/* The training images that data-driven criteria look at (rule 6): min(n, training split) indices, fixed by split_seed and not by the trial,
+ * in increasing order. `indices`: [min(n, training split)]. *n_chosen is their number. Errors: RP_EMEMORY. */
 rp_status rp_batches_scoring_images(const rp_dataset *dataset, uint32_t n, uint32_t *indices, uint32_t *n_chosen, rp_error *err);
 
 #endif

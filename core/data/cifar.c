@@ -34,8 +34,7 @@ rp_status rp_cifar_check_batch(const char *path, const uint8_t *bytes, size_t si
 static rp_status holds_batches(const char *folder, int *holds, rp_error *err) {
   *holds = 0;
   for (int i = 0; i < N_FILES && !*holds; i++) {
-    RP_CLEANUP(rp_free_pointer)
-    char *path = NULL;
+    RP_CLEANUP(rp_free_pointer) char *path = NULL;
     RP_TRY(rp_join_path(folder, FILES[i], &path, err));
     *holds = rp_file_exists(path);
   }
@@ -44,8 +43,7 @@ static rp_status holds_batches(const char *folder, int *holds, rp_error *err) {
 
 /* The folder with the batch files: `folder`/cifar-10-batches-bin, or `folder` itself. The caller frees *out. */
 static rp_status find_folder(const char *folder, char **out, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *below = NULL;
+  RP_CLEANUP(rp_free_pointer) char *below = NULL;
   RP_TRY(rp_join_path(folder, FOLDER, &below, err));
   int holds;
   RP_TRY(holds_batches(below, &holds, err));
@@ -57,8 +55,7 @@ static rp_status find_folder(const char *folder, char **out, rp_error *err) {
 }
 
 static rp_status map_batch(const char *folder, const char *name, rp_mapped_file *file, uint32_t *n_records, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_join_path(folder, name, &path, err));
   if (!rp_file_exists(path))
     return rp_fail(err, RP_EDATA, "%s is missing: CIFAR-10 consists of %s to %s and %s. %s", path, FILES[0], FILES[N_TRAINING_FILES - 1],
@@ -83,8 +80,7 @@ static rp_status gather(const rp_mapped_file *files, const uint32_t *n_records, 
 
 static rp_status check_counts(const char *folder, const uint32_t *n_records, rp_cifar_counts expected, rp_error *err) {
   uint64_t n_training = 0;
-  RP_CLEANUP(rp_text_free)
-  rp_text list = {0};
+  RP_CLEANUP(rp_text_free) rp_text list = {0};
   for (int i = 0; i < N_TRAINING_FILES; i++) {
     n_training += n_records[i];
     rp_text_format(&list, "%s%s %" PRIu32, i ? ", " : "", FILES[i], n_records[i]);
@@ -114,8 +110,7 @@ static rp_status check_options(const rp_data_options *options, uint32_t n_traini
 }
 
 static rp_status digest_of(const rp_images *training, const rp_images *test, rp_id *out, rp_error *err) {
-  RP_CLEANUP(rp_digest_free)
-  rp_digest *digest = NULL;
+  RP_CLEANUP(rp_digest_free) rp_digest *digest = NULL;
   RP_TRY(rp_digest_start("dataset", &digest, err));
   rp_images_digest(training, "training files", RP_CIFAR_IMAGE_BYTES, digest);
   rp_images_digest(test, "test", RP_CIFAR_IMAGE_BYTES, digest);
@@ -128,15 +123,13 @@ static rp_status load(const rp_data_options *options, rp_cifar_counts expected, 
   rp_data_storage *storage;
   RP_TRY(rp_allocate(1, sizeof *storage, &storage, err));
   out->storage = storage;
-  RP_CLEANUP(rp_free_pointer)
-  char *folder = NULL;
+  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
   RP_TRY(find_folder(options->folder && *options->folder ? options->folder : "data", &folder, err));
   uint32_t n_records[N_FILES];
   for (int i = 0; i < N_FILES; i++) RP_TRY(map_batch(folder, FILES[i], &storage->files[i], &n_records[i], err));
   RP_TRY(check_counts(folder, n_records, expected, err));
   RP_TRY(check_options(options, expected.training, err));
-  RP_CLEANUP(rp_images_free)
-  rp_images training_files = {0};
+  RP_CLEANUP(rp_images_free) rp_images training_files = {0};
   rp_images *parts = storage->parts;
   RP_TRY(gather(storage->files, n_records, 0, N_TRAINING_FILES, expected.training, &training_files, err));
   RP_TRY(gather(storage->files, n_records, N_TRAINING_FILES, N_FILES, expected.test, &parts[RP_TEST], err));

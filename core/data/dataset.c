@@ -21,8 +21,7 @@ const rp_dataset_kind *rp_dataset_kinds(int *n) {
 }
 
 static rp_status fail_unknown(const char *name, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text names = {0};
+  RP_CLEANUP(rp_text_free) rp_text names = {0};
   for (int i = 0; i < N_KINDS; i++) rp_text_format(&names, "%s%s", i ? ", " : "", KINDS[i].name);
   RP_TRY(rp_text_check(&names, err));
   return rp_fail(err, RP_EINPUT, "%s is no data set; there are: %s", name ? name : "(none)", rp_text_string(&names));

@@ -12,27 +12,29 @@ typedef enum { RP_TRAIN, RP_VALIDATION, RP_TEST, RP_N_PARTS } rp_part;
 enum { RP_MAX_CHANNELS = 4 };
 
 typedef struct {
-  const char *name;        /* "cifar10", "shapes" */
-  const char *folder;      /* where data sets lie: cifar10 looks for cifar-10-batches-bin in it, then for its files in the folder itself. NULL, "" =
-                              "data". Unused by shapes */
-  uint32_t validation;     /* images held out of the training files (5,000), by split_seed; 0 = none. shapes: size of its own validation set */
-  uint64_t split_seed;     /* 0; shapes: also the seed of the generator */
-  uint32_t train;          /* keep the first n of the training split; 0 = all. shapes: size of its training set (0 = 5,000), at most 1,000,000 a set */
-  uint32_t test;           /* shapes only: size of its test set (0 = 2,000) */
+  const char *name;    /* "cifar10", "shapes" */
+  const char *folder;  /* where data sets lie: cifar10 looks for cifar-10-batches-bin in it, then for its files in the folder itself. NULL,
+                          "" =  "data". Unused by shapes */
+  uint32_t validation; /* images held out of the training files (5,000), by split_seed; 0 = none. shapes: size of its own validation set */
+  uint64_t split_seed; /* 0; shapes: also the seed of the generator */
+  uint32_t
+      train; /* keep the first n of the training split; 0 = all. shapes: size of its training set (0 = 5,000), at most 1,000,000 a set */
+  uint32_t test; /* shapes only: size of its test set (0 = 2,000) */
 } rp_data_options;
 
-/* An open data set. Pixels are bytes; they lie in mapped files or in one generated block, shared and never copied. Each part is in canonical order:
- * by the hash of label and pixels. */
+/* An open data set. Pixels are bytes; they lie in mapped files or in one generated block, shared and never copied. Each part is in
+ * canonical order: by the hash of label and pixels. */
 typedef struct {
   int channels, height, width, n_classes;
   uint32_t n[RP_N_PARTS];
   const uint8_t *const *images[RP_N_PARTS]; /* [n] pointers to C×H×W bytes each */
   const uint8_t *labels[RP_N_PARTS];        /* [n] */
-  float mean[RP_MAX_CHANNELS], deviation[RP_MAX_CHANNELS]; /* of the whole training split, also where `train` keeps but some of it; in units of a byte
-                                                              (0 … 255), from exact integer sums. A channel of one value has deviation 1 */
-  rp_id digest;                             /* of all images and labels in canonical order, by set: training files, (validation,) test */
+  float mean[RP_MAX_CHANNELS],
+      deviation[RP_MAX_CHANNELS]; /* of the whole training split, also where `train` keeps but some of it; in units of a byte
+                                     (0 … 255), from exact integer sums. A channel of one value has deviation 1 */
+  rp_id digest;                   /* of all images and labels in canonical order, by set: training files, (validation,) test */
   uint64_t split_seed;
-  void *storage;                            /* owned: files, pointers */
+  void *storage; /* owned: files, pointers */
 } rp_dataset;
 
 /* One row of the table of data sets (dataset.c). */
@@ -45,9 +47,9 @@ typedef struct {
 /* The table, for listings and validation; *n is their number. */
 const rp_dataset_kind *rp_dataset_kinds(int *n);
 
-/* Opens a data set and splits it. Errors: RP_EDATA: folder or file missing (what was looked for and where data sets are expected), cut off, a label out of
- * range (file and record, from 1), validation or train larger than there is; RP_EINPUT: a name that is not in the table; RP_EMEMORY. On error nothing
- * stays open. Closing {0} is allowed. */
+/* Opens a data set and splits it. Errors: RP_EDATA: folder or file missing (what was looked for and where data sets are expected), cut off,
+ * a label out of range (file and record, from 1), validation or train larger than there is; RP_EINPUT: a name that is not in the table;
+ * RP_EMEMORY. On error nothing stays open. Closing {0} is allowed. */
 rp_status rp_dataset_open(const rp_data_options *options, rp_dataset *out, rp_error *err);
 void rp_dataset_close(rp_dataset *dataset);
 

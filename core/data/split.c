@@ -39,8 +39,7 @@ static int compare_entries(const void *left, const void *right, void *image_byte
 }
 
 rp_status rp_images_sort(rp_images *set, size_t image_bytes, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  sort_entry *entries = NULL;
+  RP_CLEANUP(rp_free_pointer) sort_entry *entries = NULL;
   RP_TRY(rp_allocate(set->n, sizeof *entries, &entries, err));
   for (uint32_t i = 0; i < set->n; i++)
     entries[i] = (sort_entry){rp_hash64(set->images[i], image_bytes, set->labels[i]), set->images[i], set->labels[i]};
@@ -60,10 +59,8 @@ static void append(rp_images *set, const rp_images *from, uint32_t i) {
 
 rp_status rp_images_split(const rp_images *all, uint32_t n_validation, uint64_t split_seed, rp_images *training, rp_images *validation,
                           rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  uint32_t *order = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *is_held_out = NULL;
+  RP_CLEANUP(rp_free_pointer) uint32_t *order = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *is_held_out = NULL;
   RP_TRY(rp_allocate(all->n, sizeof *order, &order, err));
   RP_TRY(rp_allocate(all->n, 1, &is_held_out, err));
   RP_TRY(rp_images_allocate(all->n - n_validation, training, err));

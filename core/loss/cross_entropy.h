@@ -11,9 +11,9 @@
  *   losses      [N], each image's loss; may be NULL
  *   gradients   [N][n_classes], (softmax − one-hot) · scale; scale = 1/(whole batch) gives the gradient of the batch mean; may be NULL
  *
- * Returns the sum of losses (double). *correct is increased by the number of images whose largest logit is the label's (the lowest index among equal
- * ones counts as the prediction; a NaN logit is never right). */
-double rp_cross_entropy(const float *logits, const uint8_t *labels, int n_images, int n_classes, double scale, float *losses, float *gradients,
-                        uint64_t *correct);
+ * Returns the sum of losses (double). *correct is increased by the number of images whose largest logit is the label's (the lowest index
+ * among equal ones counts as the prediction; a NaN logit is never right). */
+double rp_cross_entropy(const float *logits, const uint8_t *labels, int n_images, int n_classes, double scale, float *losses,
+                        float *gradients, uint64_t *correct);
 
 #endif

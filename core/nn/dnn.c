@@ -63,8 +63,7 @@ void rp_dnn_use_threads(const rp_dnn *dnn) {
 }
 
 rp_status rp_dnn_create(int threads, rp_dnn **out, rp_error *err) {
-  RP_CLEANUP(rp_dnn_free)
-  rp_dnn *dnn = NULL;
+  RP_CLEANUP(rp_dnn_free) rp_dnn *dnn = NULL;
   RP_TRY(rp_allocate(1, sizeof *dnn, &dnn, err));
   dnn->threads = threads;
   RP_TRY(check(dnnl_engine_create(&dnn->engine, dnnl_cpu, 0), "dnnl_engine_create", err));
@@ -159,8 +158,7 @@ static int is_reference(const_dnnl_primitive_desc_t chosen) {
  * offered. */
 static rp_status attempt(rp_dnn_conv *conv, rp_dnnl_pass which, int leave_open, dnnl_primitive_desc_t *out, rp_error *err) {
   const rp_dnn_conv_spec *spec = &conv->spec;
-  RP_CLEANUP(rp_dnnl_forget)
-  rp_dnnl_layout source = {0}, weights = {0}, bias = {0}, output = {0};
+  RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout source = {0}, weights = {0}, bias = {0}, output = {0};
   RP_TRY(check(describe_map(&spec->source, leave_open, &source), "memory description", err));
   RP_TRY(check(describe_map(&spec->output, leave_open, &output), "memory description", err));
   RP_TRY(check(describe_weights(spec, dnnl_format_tag_any, &weights), "memory description", err));
@@ -235,8 +233,7 @@ static rp_status add_reorder(rp_dnn_conv *conv, dnnl_memory_t from, dnnl_memory_
 /* The memory that a kernel reads or writes for a map: the map itself, or one of the kernel's own in its layout. */
 static rp_status memories_of_map(rp_dnn_conv *conv, const rp_map *map, rp_dnnl_description kernels, dnnl_memory_t *ours,
                                  dnnl_memory_t *theirs, rp_error *err) {
-  RP_CLEANUP(rp_dnnl_forget)
-  rp_dnnl_layout layout = {0};
+  RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout layout = {0};
   RP_TRY(check(describe_map(map, 0, &layout), "memory description", err));
   RP_TRY(make_memory(conv, rp_dnnl_description_of(&layout), map->values, ours, err));
   *theirs = *ours;
@@ -310,8 +307,7 @@ static rp_status make_weight_gradient(rp_dnn_conv *conv, rp_error *err) {
   add_argument(&kernel, DNNL_ARG_DIFF_WEIGHTS, gradient);
 
   if (conv->spec.has_bias) {
-    RP_CLEANUP(rp_dnnl_forget)
-    rp_dnnl_layout bias = {0};
+    RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout bias = {0};
     dnnl_memory_t bias_gradient;
     RP_TRY(rp_allocate((size_t)conv->spec.output.channels, sizeof(float), &conv->bias_gradient, err));
     RP_TRY(rp_allocate((size_t)conv->spec.output.channels, sizeof(float), &conv->bias_sum, err));
@@ -330,8 +326,7 @@ static size_t n_weights(const rp_dnn_conv *conv) {
 }
 
 static rp_status make_parameters(rp_dnn_conv *conv, rp_error *err) {
-  RP_CLEANUP(rp_dnnl_forget)
-  rp_dnnl_layout weights = {0}, bias = {0};
+  RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout weights = {0}, bias = {0};
   RP_TRY(rp_allocate(n_weights(conv), sizeof(float), &conv->weights, err));
   RP_TRY(rp_allocate((size_t)conv->spec.output.channels, sizeof(float), &conv->bias, err));
   RP_TRY(check(describe_weights(&conv->spec, dnnl_oihw, &weights), "memory description", err));
@@ -341,8 +336,7 @@ static rp_status make_parameters(rp_dnn_conv *conv, rp_error *err) {
 }
 
 rp_status rp_dnn_conv_create(const rp_dnn *dnn, const rp_dnn_conv_spec *spec, rp_dnn_conv **out, rp_error *err) {
-  RP_CLEANUP(rp_dnn_conv_free)
-  rp_dnn_conv *conv = NULL;
+  RP_CLEANUP(rp_dnn_conv_free) rp_dnn_conv *conv = NULL;
   RP_TRY(rp_allocate(1, sizeof *conv, &conv, err));
   conv->dnn = dnn;
   conv->spec = *spec;

@@ -110,8 +110,7 @@ static rp_status make_dense_maps(rp_executor *executor, rp_error *err) {
 }
 
 rp_status rp_executor_create(rp_net *net, int batch, rp_purpose_of_run purpose, rp_executor **out, rp_error *err) {
-  RP_CLEANUP(rp_executor_free)
-  rp_executor *executor = NULL;
+  RP_CLEANUP(rp_executor_free) rp_executor *executor = NULL;
   RP_TRY(rp_allocate(1, sizeof *executor, &executor, err));
   executor->net = net;
   executor->batch = batch;

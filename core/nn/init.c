@@ -113,8 +113,7 @@ static rp_stream stream_of_row(uint64_t seed, int tensor, size_t k) {
 static rp_status init_orthogonal(const weights_shape *shape, uint64_t seed, int tensor, float *weights, rp_error *err) {
   const size_t K = shape->rows, D = shape->row;
   const int is_tall = K > D;
-  RP_CLEANUP(rp_free_pointer)
-  double *vectors = NULL;
+  RP_CLEANUP(rp_free_pointer) double *vectors = NULL;
   RP_TRY(rp_allocate(K * D, sizeof *vectors, &vectors, err));
   for (size_t k = 0; k < K; k++) {
     rp_stream stream = stream_of_row(seed, tensor, k);

@@ -22,10 +22,8 @@ rp_status rp_orthonormal_basis(double *vectors, int n, int d, double tolerance, 
   if (n == 0 || d == 0) return RP_OK;
   use_one_thread();
   int n_pivots = n < d ? n : d;
-  RP_CLEANUP(rp_free_pointer)
-  lapack_int *order = NULL; /* zeros: every column may be moved */
-  RP_CLEANUP(rp_free_pointer)
-  double *tau = NULL;
+  RP_CLEANUP(rp_free_pointer) lapack_int *order = NULL; /* zeros: every column may be moved */
+  RP_CLEANUP(rp_free_pointer) double *tau = NULL;
   RP_TRY(rp_allocate((size_t)n, sizeof *order, &order, err));
   RP_TRY(rp_allocate((size_t)n_pivots, sizeof *tau, &tau, err));
   lapack_int info = LAPACKE_dgeqp3(LAPACK_COL_MAJOR, d, n, vectors, d, order, tau);
@@ -45,8 +43,7 @@ rp_status rp_orthonormal_rows(double *vectors, int n, int d, rp_error *err) {
   if (n > d) return rp_fail(err, RP_ENUMERIC, "%d vectors of %d values cannot be orthonormal: at most %d can", n, d, d);
   if (n == 0) return RP_OK;
   use_one_thread();
-  RP_CLEANUP(rp_free_pointer)
-  double *tau = NULL, *signs = NULL;
+  RP_CLEANUP(rp_free_pointer) double *tau = NULL, *signs = NULL;
   RP_TRY(rp_allocate((size_t)n, sizeof *tau, &tau, err));
   RP_TRY(rp_allocate((size_t)n, sizeof *signs, &signs, err));
   lapack_int info = LAPACKE_dgeqrf(LAPACK_COL_MAJOR, d, n, vectors, d, tau);

@@ -1,6 +1,7 @@
 /* model.h: a net as a list of layers, and what follows from it: shapes, parameter tensors, filters.
  *
- * A model is data. It comes from a YAML file by way of experiments/plan/model_file.c; core knows only this struct. rp_net_create (net.h) checks it. */
+ * A model is data. It comes from a YAML file by way of experiments/plan/model_file.c; core knows only this struct. rp_net_create (net.h)
+ * checks it. */
 #ifndef RP_NN_MODEL_H
 #define RP_NN_MODEL_H
 
@@ -21,7 +22,8 @@ typedef enum {
       RP_N_LAYER_KINDS
 } rp_layer_kind;
 
-/* X(code, name, one line of help): initialisations of a layer's weights. Biases start at 0. fan_in = C·R·S, fan_out = K·R·S (fc: R = S = 1). */
+/* X(code, name, one line of help): initialisations of a layer's weights. Biases start at 0. fan_in = C·R·S, fan_out = K·R·S (fc: R = S =
+ * 1). */
 #define RP_INIT_LIST(X)                                                                                                                    \
   X(RP_INIT_TRUNCATED_NORMAL, "truncated-normal", "normal of deviation sigma, redrawn beyond two deviations")                              \
   X(RP_INIT_HE, "he", "normal of deviation sqrt(2 / fan_in)")                                                                              \
@@ -53,9 +55,9 @@ typedef struct {
   int stride;                /* conv, pools */
   int same;                  /* padding: 1 = SAME: ceil(H / stride) rows out, the odd pixel of padding after; 0 = `pad` on all sides */
   int pad;
-  int has_bias;              /* conv, fc */
-  int has_relu;              /* conv: a fused ReLU, at the filter's gate (rule 8) */
-  rp_init init;              /* conv, fc */
+  int has_bias; /* conv, fc */
+  int has_relu; /* conv: a fused ReLU, at the filter's gate (rule 8) */
+  rp_init init; /* conv, fc */
 } rp_layer_spec;
 
 typedef struct {

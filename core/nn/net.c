@@ -19,8 +19,7 @@ static rp_status copy_model(const rp_model *model, rp_model *copy, rp_error *err
 
 rp_status rp_net_create(const rp_model *model, int threads, rp_net **out, rp_error *err) {
   *out = NULL;
-  RP_CLEANUP(rp_net_free)
-  rp_net *net = NULL;
+  RP_CLEANUP(rp_net_free) rp_net *net = NULL;
   if (threads < 1) return rp_fail(err, RP_EINPUT, "%d threads; at least 1 is needed", threads);
   RP_TRY(rp_allocate(1, sizeof *net, &net, err));
   net->threads = threads;

@@ -1,7 +1,8 @@
 /* parameters.h: where everything that training changes lies in one flat buffer of float32, and which filter owns what.
  *
- * Each tensor is seen as [K][C][E], row-major: a conv's weights as filters × input channels × (R·S); a bias as K × 1 × 1; an fc's weights as outputs
- * × channels of its input × (H·W). A *unit* is one (k, c) of a tensor: E values that are frozen together and share one step count (rule 10). */
+ * Each tensor is seen as [K][C][E], row-major: a conv's weights as filters × input channels × (R·S); a bias as K × 1 × 1; an fc's weights
+ * as outputs × channels of its input × (H·W). A *unit* is one (k, c) of a tensor: E values that are frozen together and share one step
+ * count (rule 10). */
 #ifndef RP_NN_PARAMETERS_H
 #define RP_NN_PARAMETERS_H
 
@@ -13,7 +14,7 @@ typedef enum { RP_CONV_WEIGHT, RP_FC_WEIGHT, RP_BIAS } rp_tensor_kind;
 
 typedef struct {
   rp_tensor_kind kind;
-  int layer;         /* index into the model's layers */
+  int layer; /* index into the model's layers */
   int K, C, E;
   size_t offset;     /* of its first value in the flat buffer */
   size_t first_unit; /* of its first unit among all units; unit of (k, c) = first_unit + k·C + c */
@@ -21,21 +22,21 @@ typedef struct {
 
 /* One conv layer, as the owner of filters. Convs are numbered in the model's order, filters over all convs: filter = first_filter + k. */
 typedef struct {
-  int layer;                     /* index into the model's layers */
-  const char *name;              /* borrowed from the net's copy of the model */
+  int layer;        /* index into the model's layers */
+  const char *name; /* borrowed from the net's copy of the model */
   int K, C, R, S;
-  int out_height, out_width;     /* of its feature maps */
+  int out_height, out_width; /* of its feature maps */
   int first_filter;
-  int weight, bias;              /* tensors, by index; bias -1: none */
+  int weight, bias; /* tensors, by index; bias -1: none */
 } rp_conv;
 
 typedef struct {
   int n_tensors;
-  rp_tensor *tensors;            /* in the model's order, weight before bias */
+  rp_tensor *tensors; /* in the model's order, weight before bias */
   size_t n_parameters, n_units;
   int n_convs;
   rp_conv *convs;
-  int n_filters;                 /* F */
+  int n_filters; /* F */
 } rp_layout;
 
 /* The conv that owns a filter (0 ≤ filter < F), by index into `convs`. */

@@ -42,12 +42,9 @@ static void replace_units(rp_state *state, const rp_tensor *tensor, const uint8_
 static rp_status regrow_readers(const rp_net *net, rp_state *state, rp_regrow_readers readers, rp_error *err) {
   if (readers == RP_READERS_KEEP) return RP_OK;
   const rp_layout *layout = state->layout;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *dropped = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *units = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  float *fresh = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *dropped = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *units = NULL;
+  RP_CLEANUP(rp_free_pointer) float *fresh = NULL;
   RP_TRY(rp_allocate((size_t)layout->n_filters, 1, &dropped, err));
   RP_TRY(rp_allocate(layout->n_units, 1, &units, err));
   for (int f = 0; f < layout->n_filters; f++) dropped[f] = state->filters[f].dropped;
@@ -130,8 +127,7 @@ static void forget_optimizer_state(rp_state *state, const rp_conv *conv) {
 static rp_status regrow_filters(const rp_net *net, rp_state *state, const rp_regrow_options *options, rp_regrow_record *record,
                                 rp_error *err) {
   const rp_layout *layout = state->layout;
-  RP_CLEANUP(rp_free_pointer)
-  float *initial = NULL;
+  RP_CLEANUP(rp_free_pointer) float *initial = NULL;
   if (options->mode == RP_REGROW_REWIND) {
     RP_TRY(rp_allocate(layout->n_parameters, sizeof *initial, &initial, err));
     RP_TRY(rp_init_parameters(net, state->seed, initial, err));

@@ -6,7 +6,7 @@
 
 /* X(code, name, one line of help) */
 #define RP_REGROW_MODE_LIST(X)                                                                                                             \
-  X(RP_REGROW_ORTHOGONAL, "orthogonal", "random, orthogonal to its own value at the drop, the survivors and the regrown ones (the paper)")  \
+  X(RP_REGROW_ORTHOGONAL, "orthogonal", "random, orthogonal to its own value at the drop, the survivors and the regrown ones (the paper)") \
   X(RP_REGROW_AUTHORS, "authors", "as the authors' released code: nearly the old value, at unit norm")                                     \
   X(RP_REGROW_RANDOM, "random", "drawn as at initialisation")                                                                              \
   X(RP_REGROW_REWIND, "rewind", "all of the filter as at epoch 0")                                                                         \
@@ -41,14 +41,15 @@ typedef struct {
 } rp_regrow_options;
 
 typedef struct {
-  int regrown;                              /* filters */
-  uint64_t constraints_asked;               /* orthogonal: non-zero vectors that filters should be orthogonal to, summed over filters */
-  uint64_t constraints_met;                 /* those with |cos| ≤ 1e-5 with the result */
-  double max_cos_left;                      /* largest |cos| with any that was asked; 0 where none */
+  int regrown;                /* filters */
+  uint64_t constraints_asked; /* orthogonal: non-zero vectors that filters should be orthogonal to, summed over filters */
+  uint64_t constraints_met;   /* those with |cos| ≤ 1e-5 with the result */
+  double max_cos_left;        /* largest |cos| with any that was asked; 0 where none */
 } rp_regrow_record;
 
-/* Regrows all marked filters in place and clears their marks, at_drop values and gates; last_regrow_epoch becomes the state's epoch. With no filter marked
- * it changes nothing. Errors: RP_ENUMERIC (LAPACK, or no direction was found in any attempt, with layer and filter). On error the state is undefined. */
+/* Regrows all marked filters in place and clears their marks, at_drop values and gates; last_regrow_epoch becomes the state's epoch. With
+ * no filter marked it changes nothing. Errors: RP_ENUMERIC (LAPACK, or no direction was found in any attempt, with layer and filter). On
+ * error the state is undefined. */
 rp_status rp_regrow_filters(const rp_net *net, rp_state *state, const rp_regrow_options *options, rp_regrow_record *record, rp_error *err);
 
 #endif

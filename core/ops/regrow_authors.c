@@ -22,8 +22,7 @@ rp_status rp_regrow_authors(rp_state *state, int conv, rp_error *err) {
   const float *old = state->at_drop + offset;
 
   size_t n_rows = (size_t)layer->K < d ? (size_t)layer->K : d;
-  RP_CLEANUP(rp_free_pointer)
-  double *rows = NULL;
+  RP_CLEANUP(rp_free_pointer) double *rows = NULL;
   RP_TRY(rp_allocate(n_rows * d, sizeof *rows, &rows, err));
   for (size_t k = 0; k < n_rows; k++)
     for (size_t i = 0; i < d; i++) rows[k * d + i] = filters[k].dropped ? old[k * d + i] : weights[k * d + i];

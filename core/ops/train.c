@@ -120,8 +120,7 @@ rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset
                          void *user, rp_train_record *record, rp_error *err) {
   double started = seconds_now();
   RP_TRY(check_options(state, dataset, options, err));
-  RP_CLEANUP(epoch_free)
-  rp_epoch epoch = {.net = net, .state = state, .dataset = dataset, .options = options};
+  RP_CLEANUP(epoch_free) rp_epoch epoch = {.net = net, .state = state, .dataset = dataset, .options = options};
   RP_TRY(epoch_allocate(&epoch, (size_t)rp_net_sub_batch(net), err));
   rp_batches_order(dataset, state->seed, state->epoch + 1, epoch.order);
   rp_state_closed(state, epoch.closed);

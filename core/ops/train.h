@@ -6,10 +6,10 @@
 #include "core/state/state.h"
 
 typedef struct {
-  double lr;              /* of this epoch, resolved */
+  double lr; /* of this epoch, resolved */
   rp_optimizer optimizer;
-  int batch;              /* images per step, 64 */
-  int keep_last_batch;    /* 0 = the partial last batch of an epoch is dropped; 1 = its mean loss makes a step like any other */
+  int batch;           /* images per step, 64 */
+  int keep_last_batch; /* 0 = the partial last batch of an epoch is dropped; 1 = its mean loss makes a step like any other */
 } rp_train_options;
 
 typedef struct {
@@ -18,13 +18,13 @@ typedef struct {
   double seconds;
 } rp_train_record;
 
-/* Called between steps with the number of images done and to do; returns nonzero to stop early: the op then returns RP_EINTERRUPTED and the state
- * must be thrown away. */
+/* Called between steps with the number of images done and to do; returns nonzero to stop early: the op then returns RP_EINTERRUPTED and the
+ * state must be thrown away. */
 typedef int (*rp_train_tick)(void *user, uint32_t done, uint32_t total);
 
-/* Trains `state` in place for one epoch: order from (seed, epoch + 1), frozen units from its gates, then epoch + 1. Errors: RP_ENUMERIC with epoch, step
- * and lr where a loss is NaN or Inf; those of net.h. On error the state is undefined. */
-rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset, const rp_train_options *options, rp_train_tick tick, void *user,
-                         rp_train_record *record, rp_error *err);
+/* Trains `state` in place for one epoch: order from (seed, epoch + 1), frozen units from its gates, then epoch + 1. Errors: RP_ENUMERIC
+ * with epoch, step and lr where a loss is NaN or Inf; those of net.h. On error the state is undefined. */
+rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset, const rp_train_options *options, rp_train_tick tick,
+                         void *user, rp_train_record *record, rp_error *err);
 
 #endif

@@ -8,8 +8,7 @@
 rp_status rp_ablate(rp_net *net, const float *parameters, const uint8_t *closed, const uint8_t *set, const rp_dataset *dataset,
                     rp_part part, const uint32_t *indices, uint32_t n, rp_evaluation *out, rp_error *err) {
   int n_filters = rp_net_layout(net)->n_filters;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *both = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *both = NULL;
   RP_TRY(rp_allocate((size_t)n_filters, 1, &both, err));
   for (int f = 0; f < n_filters; f++) both[f] = set[f] || (closed && closed[f]);
   return rp_evaluate(net, parameters, both, dataset, part, indices, n, NULL, out, err);
@@ -19,8 +18,7 @@ rp_status rp_ablate_each(rp_net *net, const float *parameters, const uint8_t *cl
                          const uint32_t *indices, uint32_t n, rp_evaluation *out, void (*tick)(void *, int, int), void *user,
                          rp_error *err) {
   int n_filters = rp_net_layout(net)->n_filters, n_open = 0, n_done = 0;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *set = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *set = NULL;
   RP_TRY(rp_allocate((size_t)n_filters, 1, &set, err));
   memset(out, 0, (size_t)n_filters * sizeof *out);
   for (int f = 0; f < n_filters; f++) n_open += !(closed && closed[f]);

@@ -51,8 +51,7 @@ rp_status rp_evaluate(rp_net *net, const float *parameters, const uint8_t *close
   if (alive) memset(alive, 0, (size_t)rp_net_layout(net)->n_filters);
   if (n == 0) return RP_OK;
   size_t image_size = (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
-  RP_CLEANUP(rp_free_pointer)
-  float *images = NULL;
+  RP_CLEANUP(rp_free_pointer) float *images = NULL;
   RP_TRY(rp_allocate(BATCH * image_size, sizeof *images, &images, err));
   rp_pass pass = {.dataset = dataset, .part = part, .indices = indices, .images = images, .alive = alive};
   uint32_t first = 0;

@@ -18,7 +18,8 @@ typedef struct {
  *   indices   [n] images of the part; NULL = the whole part
  *   alive     [n_filters] or NULL: set to 1 for each filter whose gate put out anything but 0 on any image (rule 22), else 0
  *
- * Losses are summed in double in the images' order, so the result does not depend on the batch size. A part without images gives n = 0. Errors: those of net.h. */
+ * Losses are summed in double in the images' order, so the result does not depend on the batch size. A part without images gives n = 0.
+ * Errors: those of net.h. */
 rp_status rp_evaluate(rp_net *net, const float *parameters, const uint8_t *closed, const rp_dataset *dataset, rp_part part,
                       const uint32_t *indices, uint32_t n, uint8_t *alive, rp_evaluation *out, rp_error *err);
 

@@ -31,8 +31,7 @@ static rp_status add_conv(const rp_state *state, int i_conv, rp_overlap_sums *su
   const rp_conv *conv = &state->layout->convs[i_conv];
   size_t d = (size_t)conv->C * (size_t)conv->R * (size_t)conv->S;
   const float *weights = state->parameters + state->layout->tensors[conv->weight].offset;
-  RP_CLEANUP(rp_free_pointer)
-  double *units = NULL;
+  RP_CLEANUP(rp_free_pointer) double *units = NULL;
   RP_TRY(rp_allocate((size_t)conv->K * d, sizeof *units, &units, err));
   size_t n_active = 0;
   for (int k = 0; k < conv->K; k++)

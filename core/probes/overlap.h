@@ -5,7 +5,8 @@
 #include "core/state/state.h"
 
 typedef struct {
-  double ortho_sum;      /* Σ over active filters of (1/J) Σ_{j≠f} |cos(w_f, w_j)|; J = active filters of the layer; cos with a zero vector is 0 */
+  double
+      ortho_sum; /* Σ over active filters of (1/J) Σ_{j≠f} |cos(w_f, w_j)|; J = active filters of the layer; cos with a zero vector is 0 */
   double ortho_mean;     /* divided by J; 0 where J = 0 */
   double opposite_share; /* share of the layer's pairs of active filters with cos < −0.5; 0 where there is no pair */
   int active_filters;

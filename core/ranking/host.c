@@ -65,8 +65,7 @@ static rp_status fill_shared(const rp_scoring_pass *pass, rp_host_shared *shared
 }
 
 rp_status rp_host_shared_create(const rp_scoring_pass *pass, rp_host_shared *out, rp_error *err) {
-  RP_CLEANUP(rp_host_shared_free)
-  rp_host_shared shared = {0};
+  RP_CLEANUP(rp_host_shared_free) rp_host_shared shared = {0};
   RP_TRY(fill_shared(pass, &shared, err));
   *out = shared;
   shared = (rp_host_shared){0};
@@ -135,8 +134,7 @@ static rp_status measure_each(rp_host *host) {
   rp_host_shared *shared = host->shared;
   const rp_scoring_pass *pass = shared->pass;
   if (shared->each) return RP_OK;
-  RP_CLEANUP(rp_free_pointer)
-  rp_evaluation *each = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_evaluation *each = NULL;
   RP_TRY(rp_allocate(shared->view.n_filters, sizeof *each, &each, &host->failure));
   RP_TRY(rp_ablate_each(pass->net, pass->state->parameters, shared->closed, pass->dataset, host->images->part, host->images->indices,
                         host->images->n, each, NULL, NULL, &host->failure));

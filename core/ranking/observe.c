@@ -122,8 +122,7 @@ static rp_status walk_batches(image_walk *walk, uint32_t size, uint32_t *first, 
 }
 
 static rp_status walk_images(rp_host_shared *shared, const rp_scoring_images *set, rp_host *hosts, int n_hosts, rp_error *err) {
-  RP_CLEANUP(release)
-  image_walk walk = {.shared = shared, .set = set, .hosts = hosts, .n_hosts = n_hosts};
+  RP_CLEANUP(release) image_walk walk = {.shared = shared, .set = set, .hosts = hosts, .n_hosts = n_hosts};
   int n_watching = 0;
   for (int i = 0; i < n_hosts; i++)
     if (watches(&walk, &hosts[i])) {

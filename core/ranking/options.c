@@ -89,10 +89,8 @@ static rp_status parse_value(const rp_plugin_description *ranker, int index, con
 
 static rp_status fail_unknown(const rp_plugin_description *ranker, const char *name, rp_error *err) {
   if (ranker->n_options == 0) return rp_fail(err, RP_EINPUT, "ranker %s has no option %s: it takes none", ranker->name, name);
-  RP_CLEANUP(rp_text_free)
-  rp_text names = {0};
-  RP_CLEANUP(rp_free_pointer)
-  const char **pointers = NULL;
+  RP_CLEANUP(rp_text_free) rp_text names = {0};
+  RP_CLEANUP(rp_free_pointer) const char **pointers = NULL;
   char hint[WORD_SIZE + 32];
   RP_TRY(rp_allocate((size_t)ranker->n_options, sizeof *pointers, &pointers, err));
   for (int i = 0; i < ranker->n_options; i++) {
@@ -136,8 +134,7 @@ rp_status rp_ranker_options_parse(const rp_plugin_description *description, cons
   }
   if (description->n_options == 0) return RP_OK;
 
-  RP_CLEANUP(rp_free_pointer)
-  rp_value *parsed = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_value *parsed = NULL;
   RP_TRY(allocate_values(description, &parsed, err));
   for (int i = 0; i < description->n_options; i++) {
     parsed[i].size = sizeof parsed[i];

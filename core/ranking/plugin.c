@@ -12,8 +12,7 @@
 
 rp_status rp_plugin_hash(const char *path, rp_id *out, rp_error *err) {
   static const char elf[] = {0x7f, 'E', 'L', 'F'};
-  RP_CLEANUP(rp_unmap_file)
-  rp_mapped_file file = {0};
+  RP_CLEANUP(rp_unmap_file) rp_mapped_file file = {0};
   if (rp_map_file(path, &file, err) != RP_OK) {
     if (err && err->status == RP_EDATA) err->status = RP_EINPUT;
     return err ? err->status : RP_EINPUT;
@@ -50,8 +49,7 @@ rp_status rp_plugin_open(const char *path, rp_ranker *copy, rp_error *err) {
 }
 
 rp_status rp_plugin_load(const char *path, rp_plugin *out, rp_error *err) {
-  RP_CLEANUP(rp_plugin_free)
-  rp_plugin plugin = {0};
+  RP_CLEANUP(rp_plugin_free) rp_plugin plugin = {0};
   RP_TRY(rp_plugin_find(NULL, path, &plugin.path, err));
   RP_TRY(rp_plugin_hash(plugin.path, &plugin.file_hash, err));
   RP_TRY(rp_allocate(1, sizeof *plugin.ranker, &plugin.ranker, err));

@@ -43,8 +43,7 @@ static void put_option(rp_text *reply, const rp_option *option) {
   put_number(reply, option->lowest);
   put_number(reply, option->highest);
   if (option->kind != RP_OPTION_CHOICE) return;
-  RP_CLEANUP(rp_text_free)
-  rp_text choices = {0};
+  RP_CLEANUP(rp_text_free) rp_text choices = {0};
   for (int i = 0; option->choices[i]; i++) rp_text_format(&choices, "%s%s", i ? "|" : "", option->choices[i]);
   if (choices.failed) reply->failed = 1;
   put_string(reply, option->choices[(int)option->default_number]);
@@ -161,8 +160,7 @@ static rp_status parse_reply(const char *path, const rp_text *text, rp_plugin_de
   double status;
   if (!get_number(&reply, &status)) return fail_cut_off(path, err);
   if (status == RP_OK) return get_ranker(&reply, out) ? RP_OK : fail_cut_off(path, err);
-  RP_CLEANUP(rp_free_pointer)
-  char *message = NULL;
+  RP_CLEANUP(rp_free_pointer) char *message = NULL;
   if (!get_string(&reply, &message)) return fail_cut_off(path, err);
   return rp_fail(err, RP_EINPUT, "%s", message);
 }
@@ -220,10 +218,8 @@ static rp_status ask_child(const char *path, rp_text *reply, rp_error *err) {
 }
 
 rp_status rp_plugin_describe(const char *path, rp_plugin_description *out, rp_error *err) {
-  RP_CLEANUP(rp_plugin_description_free)
-  rp_plugin_description description = {0};
-  RP_CLEANUP(rp_text_free)
-  rp_text reply = {0};
+  RP_CLEANUP(rp_plugin_description_free) rp_plugin_description description = {0};
+  RP_CLEANUP(rp_text_free) rp_text reply = {0};
   *out = description;
   RP_TRY(rp_plugin_find(NULL, path, &description.path, err));
   RP_TRY(rp_plugin_hash(description.path, &description.file_hash, err));

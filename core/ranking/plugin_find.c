@@ -37,12 +37,10 @@ rp_status rp_plugin_folder(char **out, rp_error *err) {
   if (length < 0)
     return rp_fail_errno(err, RP_EINPUT, "where this program lies cannot be told; set REPR_RANKERS to the folder of the rankers");
   program[length] = '\0';
-  RP_CLEANUP(rp_free_pointer)
-  char *folder = NULL;
+  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
   RP_TRY(rp_folder_of(program, &folder, err));
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-    RP_CLEANUP(rp_free_pointer)
-    char *candidate = NULL;
+    RP_CLEANUP(rp_free_pointer) char *candidate = NULL;
     RP_TRY(rp_join_path(folder, places[i], &candidate, err));
     if (!is_folder(candidate)) continue;
     *out = candidate;
@@ -63,8 +61,7 @@ static void close_folder(DIR **folder) {
 
 /* Adds the names of a folder's shared objects; what was added stays the caller's also on error. */
 static rp_status read_names(const char *folder, char ***names, int *n, rp_error *err) {
-  RP_CLEANUP(close_folder)
-  DIR *listing = opendir(folder);
+  RP_CLEANUP(close_folder) DIR *listing = opendir(folder);
   if (!listing) return rp_fail_errno(err, RP_EINPUT, "the folder of rankers, %s, cannot be read", folder);
   size_t capacity = 0;
   for (;;) {
@@ -102,8 +99,7 @@ static rp_status fail_unknown(const char *folder, const char *name, rp_error *er
   char **names;
   int n;
   RP_TRY_IN(rp_plugin_list(folder, &names, &n, err), err, "ranker %s is not found", name);
-  RP_CLEANUP(rp_text_free)
-  rp_text listing = {0};
+  RP_CLEANUP(rp_text_free) rp_text listing = {0};
   for (int i = 0; i < n; i++) rp_text_format(&listing, "%s%s", i ? ", " : "", names[i]);
   const char *nearest = rp_nearest_spelling(name, (const char *const *)names, n);
   rp_fail(err, RP_EINPUT, "ranker %s is not found%s%s%s; there are: %s (in %s); a file of one's own is given as a path", name,
@@ -125,8 +121,7 @@ static rp_status resolve(const char *path, char **out, rp_error *err) {
 rp_status rp_plugin_find(const char *folder, const char *name_or_path, char **path, rp_error *err) {
   *path = NULL;
   if (strchr(name_or_path, '/') || ends_in_suffix(name_or_path)) return resolve(name_or_path, path, err);
-  RP_CLEANUP(rp_text_free)
-  rp_text file = {0};
+  RP_CLEANUP(rp_text_free) rp_text file = {0};
   rp_text_format(&file, "%s/%s%s", folder ? folder : ".", name_or_path, SUFFIX);
   RP_TRY(rp_text_check(&file, err));
   if (!*name_or_path || !rp_file_exists(rp_text_string(&file))) return fail_unknown(folder ? folder : ".", name_or_path, err);

@@ -85,8 +85,7 @@ static rp_status score_all(scoring_session *session, rp_scoring *scorings, int n
 }
 
 rp_status rp_score(const rp_scoring_pass *pass, rp_scoring *scorings, int n, rp_error *err) {
-  RP_CLEANUP(close_session)
-  scoring_session session = {0};
+  RP_CLEANUP(close_session) scoring_session session = {0};
   RP_TRY(open_session(pass, scorings, n, &session, err));
   return score_all(&session, scorings, n, err);
 }
@@ -134,10 +133,8 @@ static rp_status check_choice(const scoring_session *session, const rp_ranker *r
 static rp_status let_plugin_choose(scoring_session *session, rp_host *host, const rp_selection *how, const float *scores,
                                    const uint8_t *candidates, const uint8_t *dropped, uint8_t *set, rp_error *err) {
   const rp_net_view *view = &session->shared.view;
-  RP_CLEANUP(rp_free_pointer)
-  uint32_t *lowest = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint32_t *highest = NULL;
+  RP_CLEANUP(rp_free_pointer) uint32_t *lowest = NULL;
+  RP_CLEANUP(rp_free_pointer) uint32_t *highest = NULL;
   int count;
   RP_TRY(rp_allocate(view->n_layers, sizeof *lowest, &lowest, err));
   RP_TRY(rp_allocate(view->n_layers, sizeof *highest, &highest, err));
@@ -150,12 +147,9 @@ static rp_status let_plugin_choose(scoring_session *session, rp_host *host, cons
 
 rp_status rp_score_and_choose(const rp_scoring_pass *pass, const rp_selection *how, rp_scoring *scorings, int n, uint8_t *set, int *ranks,
                               rp_selection_record *record, rp_error *err) {
-  RP_CLEANUP(close_session)
-  scoring_session session = {0};
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *candidates = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *dropped = NULL;
+  RP_CLEANUP(close_session) scoring_session session = {0};
+  RP_CLEANUP(rp_free_pointer) uint8_t *candidates = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *dropped = NULL;
   RP_TRY(open_session(pass, scorings, n, &session, err));
   RP_TRY(find_candidates(&session, &candidates, &dropped, err));
   RP_TRY(score_all(&session, scorings, n, err));

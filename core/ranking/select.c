@@ -183,8 +183,7 @@ static void rank_layer(const uint8_t *active, const float *scores, int K, float 
 
 rp_status rp_normalise_scores(const rp_filter_counts *counts, rp_normalise how, const uint8_t *active, float *scores, rp_error *err) {
   if (how == RP_NORMALISE_NONE) return RP_OK;
-  RP_CLEANUP(rp_free_pointer)
-  float *ranks = NULL;
+  RP_CLEANUP(rp_free_pointer) float *ranks = NULL;
   RP_TRY(rp_allocate((size_t)all_filters(counts), sizeof *ranks, &ranks, err));
   int first = 0;
   for (int l = 0; l < counts->n_convs; first += counts->K[l++]) {
@@ -251,8 +250,7 @@ static int unlimited_quota(const rp_filter_counts *counts, const rp_selection *h
 /* Filters among the worst that stay because their layer is skipped or has given all that it may. */
 static rp_status count_limits_used(const rp_filter_counts *counts, const rp_selection *how, const candidate *order, int n,
                                    const uint8_t *set, const int *room, int count, int *used, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  int *seen = NULL;
+  RP_CLEANUP(rp_free_pointer) int *seen = NULL;
   RP_TRY(rp_allocate((size_t)counts->n_convs, sizeof *seen, &seen, err));
   *used = 0;
   for (int i = 0; i < n; i++) {
@@ -287,8 +285,7 @@ static int count_ties(const rp_selection *how, const candidate *order, int n, co
 
 static rp_status describe(const rp_filter_counts *counts, const rp_selection *how, const candidate *order, int n, const uint32_t *highest,
                           const uint8_t *set, int *ranks, rp_selection_record *record, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  int *room = NULL;
+  RP_CLEANUP(rp_free_pointer) int *room = NULL;
   RP_TRY(rp_allocate((size_t)counts->n_convs, sizeof *room, &room, err));
   for (int l = 0; l < counts->n_convs; l++) room[l] = (int)highest[l];
   record->count = 0;
@@ -307,14 +304,10 @@ static rp_status describe(const rp_filter_counts *counts, const rp_selection *ho
 
 rp_status rp_select(const rp_filter_counts *counts, const rp_selection *how, const float *scores, const uint8_t *active, uint64_t seed,
                     uint32_t cycle, uint8_t *set, int *ranks, rp_selection_record *record, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *dropped = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint32_t *highest = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint32_t *taken = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  candidate *order = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *dropped = NULL;
+  RP_CLEANUP(rp_free_pointer) uint32_t *highest = NULL;
+  RP_CLEANUP(rp_free_pointer) uint32_t *taken = NULL;
+  RP_CLEANUP(rp_free_pointer) candidate *order = NULL;
   int count, n;
   RP_TRY(complement(counts, active, &dropped, err));
   RP_TRY(rp_allocate((size_t)counts->n_convs, sizeof *highest, &highest, err));
@@ -334,12 +327,9 @@ rp_status rp_select(const rp_filter_counts *counts, const rp_selection *how, con
 
 rp_status rp_selection_describe(const rp_filter_counts *counts, const rp_selection *how, const float *scores, const uint8_t *active,
                                 uint64_t seed, uint32_t cycle, const uint8_t *set, int *ranks, rp_selection_record *record, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *dropped = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint32_t *highest = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  candidate *order = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *dropped = NULL;
+  RP_CLEANUP(rp_free_pointer) uint32_t *highest = NULL;
+  RP_CLEANUP(rp_free_pointer) candidate *order = NULL;
   int count, n;
   RP_TRY(complement(counts, active, &dropped, err));
   RP_TRY(rp_allocate((size_t)counts->n_convs, sizeof *highest, &highest, err));

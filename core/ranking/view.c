@@ -39,8 +39,7 @@ static void mark_inputs(const rp_layer_spec *layer, uint8_t *marked) {
 static rp_status add_producers(rp_net_view *view, const rp_net *net, int conv, rp_conv_layer *layers, rp_error *err) {
   const rp_model *model = rp_net_model(net);
   const rp_layout *layout = rp_net_layout(net);
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *marked = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *marked = NULL;
   uint32_t *producers, n = 0;
   RP_TRY(rp_allocate((size_t)model->n_layers, 1, &marked, err));
   RP_TRY(keep(view, (size_t)conv + 1, sizeof *producers, &producers, err));
@@ -84,8 +83,7 @@ static rp_status add_history(rp_net_view *view, const rp_state *state, rp_conv_l
 static rp_status readers_of_filter(rp_net_view *view, const rp_net *net, const rp_state *state, int filter, uint32_t *n,
                                    const rp_reader_slice *const **out, rp_error *err) {
   const rp_layout *layout = rp_net_layout(net);
-  RP_CLEANUP(rp_free_pointer)
-  rp_reader *readers = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_reader *readers = NULL;
   rp_reader_slice *slices;
   const rp_reader_slice **pointers;
   int n_readers = rp_gate_readers(net, filter, NULL, 0);
@@ -160,8 +158,7 @@ static rp_status fill_view(const rp_net *net, const rp_state *state, rp_net_view
 }
 
 rp_status rp_net_view_create(const rp_net *net, const rp_state *state, rp_net_view *out, rp_error *err) {
-  RP_CLEANUP(rp_net_view_free)
-  rp_net_view view = {0};
+  RP_CLEANUP(rp_net_view_free) rp_net_view view = {0};
   RP_TRY(fill_view(net, state, &view, err));
   *out = view;
   view = (rp_net_view){0};

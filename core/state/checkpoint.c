@@ -67,8 +67,7 @@ rp_status rp_checkpoint_write(const rp_state *state, const char *path, size_t *s
   rp_id digest;
   RP_TRY(rp_state_digest(state, &digest, err));
   *size = size_of(state->layout, state->n_slots);
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *bytes = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *bytes = NULL;
   RP_TRY(rp_allocate(*size, 1, &bytes, err));
   uint8_t *cursor = bytes;
   put_state(&cursor, state, digest);
@@ -138,8 +137,7 @@ rp_status rp_checkpoint_parse(const uint8_t *bytes, size_t size, const char *nam
   uint32_t n_slots = 0;
   RP_TRY(check_header(&cursor, size, name, layout, &n_slots, err));
   uint64_t seed = take_u64(&cursor);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = NULL;
+  RP_CLEANUP(rp_state_free) rp_state *state = NULL;
   RP_TRY(rp_state_create(layout, (int)n_slots, seed, &state, err));
   take_state(&cursor, state);
   rp_id written, digest;
@@ -154,8 +152,7 @@ rp_status rp_checkpoint_parse(const uint8_t *bytes, size_t size, const char *nam
 
 rp_status rp_checkpoint_read(const char *path, const rp_layout *layout, rp_state **out, rp_error *err) {
   *out = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  char *bytes = NULL;
+  RP_CLEANUP(rp_free_pointer) char *bytes = NULL;
   size_t size;
   /* Read and not mapped: a page of a mapped file that the disk cannot deliver ends the process. */
   rp_status status = rp_read_file(path, size_of(layout, RP_MAX_SLOTS), &bytes, &size, err);

@@ -13,8 +13,7 @@ rp_status rp_state_create(const rp_layout *layout, int n_slots, uint64_t seed, r
   *out = NULL;
   if (n_slots < 0 || n_slots > RP_MAX_SLOTS)
     return rp_fail(err, RP_EINPUT, "a state of %d optimizer slots: 0 to %d are possible", n_slots, RP_MAX_SLOTS);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = NULL;
+  RP_CLEANUP(rp_state_free) rp_state *state = NULL;
   RP_TRY(rp_allocate(1, sizeof *state, &state, err));
   state->layout = layout;
   state->seed = seed;

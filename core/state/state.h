@@ -1,6 +1,7 @@
 /* state.h: every bit that decides what happens next (SEMANTICS rule 26).
  *
- * A trial is a path through states; ops map one to the next. A state is plain data: the same bits go on in the same way wherever they are. */
+ * A trial is a path through states; ops map one to the next. A state is plain data: the same bits go on in the same way wherever they are.
+ */
 #ifndef RP_STATE_STATE_H
 #define RP_STATE_STATE_H
 

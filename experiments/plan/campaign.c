@@ -14,8 +14,7 @@ static rp_status choose_data_folder(const char *given, char **out, rp_error *err
 }
 
 static rp_status open_dataset(rp_campaign *campaign, const rp_node *config, int *index, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *json = NULL;
+  RP_CLEANUP(rp_free_pointer) char *json = NULL;
   RP_TRY(rp_node_json(rp_node_get(config, "data"), &json, err));
   for (*index = 0; *index < campaign->n_datasets; (*index)++)
     if (strcmp(campaign->datasets[*index].json, json) == 0) return RP_OK;
@@ -47,16 +46,14 @@ static rp_status add_all_rankers(const rp_campaign *campaign, rp_text *json, rp_
 
 static rp_status list_shadows(rp_campaign *campaign, rp_error *err) {
   const rp_experiment *experiment = &campaign->experiment;
-  RP_CLEANUP(rp_text_free)
-  rp_text json = {0};
+  RP_CLEANUP(rp_text_free) rp_text json = {0};
   rp_text_add(&json, "[");
   for (int i = 0; i < experiment->n_shadow; i++) {
     if (strcmp(rp_node_text(experiment->shadow[i]), "all") == 0) {
       RP_TRY(add_all_rankers(campaign, &json, err));
       continue;
     }
-    RP_CLEANUP(rp_free_pointer)
-    char *item = NULL;
+    RP_CLEANUP(rp_free_pointer) char *item = NULL;
     RP_TRY(rp_node_json(experiment->shadow[i], &item, err));
     rp_text_format(&json, "%s%s", json.length > 1 ? "," : "", item);
   }
@@ -77,8 +74,7 @@ static rp_status check_shadows(const rp_campaign *campaign, rp_error *err) {
 }
 
 rp_status rp_campaign_trial_name(const rp_campaign *campaign, int trial, char **name, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   const rp_trial *row = &campaign->experiment.trials[trial];
   rp_text_format(&text, "%s/%llu", row->label, (unsigned long long)row->seed);
   return rp_text_take(&text, name, err);

@@ -41,8 +41,7 @@ rp_status rp_cost_of(const rp_campaign *campaign, rp_cost *out, rp_error *err) {
   *out = (rp_cost){0};
   size_t n = 0;
   for (int t = 0; t < campaign->experiment.n_trials; t++) n += (size_t)campaign->plans[t].program.n_steps + 1;
-  RP_CLEANUP(rp_free_pointer)
-  rp_id *ids = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_id *ids = NULL;
   RP_TRY(rp_allocate(n, sizeof *ids, &ids, err));
   size_t filled = 0;
   for (int t = 0; t < campaign->experiment.n_trials; t++) {

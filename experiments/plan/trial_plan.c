@@ -34,12 +34,10 @@ static const char *const SCORE_DATA_NAMES[] = {[RP_SCORE_AUTO] = "auto", [RP_SCO
 
 /* Options in the plugin's order are canonical: a description lists each once, and texts of values are unique. */
 static rp_status describe_options(const rp_score_data *score, rp_criterion_plan *criterion, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text json = {0};
+  RP_CLEANUP(rp_text_free) rp_text json = {0};
   rp_text_format(&json, "{\"normalise\":\"%s\",\"options\":{", rp_normalise_name(criterion->normalise));
   for (int i = 0; i < criterion->description.n_options; i++) {
-    RP_CLEANUP(rp_free_pointer)
-    char *text = NULL;
+    RP_CLEANUP(rp_free_pointer) char *text = NULL;
     RP_TRY(rp_ranker_option_text(&criterion->description, i, &criterion->options[i], &text, err));
     rp_text_add(&json, i ? "," : "");
     rp_text_add_json_string(&json, criterion->description.options[i].name);
@@ -90,16 +88,14 @@ rp_status rp_criterion_plan_build(const rp_node *ranker, const rp_score_data *sc
                                   rp_error *err) {
   *out = (rp_criterion_plan){0};
   int is_map = rp_node_is(ranker, RP_NODE_MAP), n_given = 0, normalise = -1;
-  RP_CLEANUP(rp_free_pointer)
-  rp_option_text *given = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_option_text *given = NULL;
   RP_TRY(rp_allocate(ranker->n + 1, sizeof *given, &given, err));
   if (is_map) RP_TRY(shadow_settings(ranker, given, &n_given, &normalise, err));
   const char *name = is_map ? rp_node_text(rp_node_get(ranker, "name")) : rp_node_text(ranker);
   rp_status status = resolve_criterion(name, given, n_given, normalise, score, rankers, out, err);
   if (status == RP_OK) return RP_OK;
   rp_criterion_plan_free(out);
-  RP_CLEANUP(rp_free_pointer)
-  char *place = NULL;
+  RP_CLEANUP(rp_free_pointer) char *place = NULL;
   if (rp_node_place(ranker, &place, NULL) == RP_OK && *place) rp_add_context(err, "%s", place);
   return status;
 }
@@ -111,8 +107,7 @@ static int looks_at_validation(const rp_criterion_plan *criterion, const rp_scor
 
 static rp_status plan_drop(const rp_drop_request *drop, const rp_dataset *dataset, const char *rankers, rp_criterion_plan *out,
                            rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  rp_option_text *given = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_option_text *given = NULL;
   RP_TRY(rp_allocate((size_t)drop->n_settings + 1, sizeof *given, &given, err));
   for (int i = 0; i < drop->n_settings; i++) given[i] = (rp_option_text){drop->settings[i].name, drop->settings[i].text};
   rp_status status = resolve_criterion(drop->ranker, given, drop->n_settings, drop->normalise, &drop->score, rankers, out, err);
@@ -151,8 +146,7 @@ static rp_status list_filters(rp_trial_plan *plan, rp_error *err) {
 
 /* The split as the dataset has it: equal for configurations that lead to the same images, whatever keys they were written with. */
 static rp_status name_root(rp_trial_plan *plan, const rp_dataset *dataset, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text split = {0};
+  RP_CLEANUP(rp_text_free) rp_text split = {0};
   rp_text_format(&split, "{\"split_seed\":%llu,\"test\":%u,\"train\":%u,\"validation\":%u}", (unsigned long long)dataset->split_seed,
                  dataset->n[RP_TEST], dataset->n[RP_TRAIN], dataset->n[RP_VALIDATION]);
   RP_TRY(rp_text_check(&split, err));
@@ -160,8 +154,7 @@ static rp_status name_root(rp_trial_plan *plan, const rp_dataset *dataset, rp_er
 }
 
 static rp_status name_trial(rp_trial_plan *plan, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  rp_program_step *steps = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_program_step *steps = NULL;
   RP_TRY(rp_allocate((size_t)plan->program.n_steps + 1, sizeof *steps, &steps, err));
   for (int i = 0; i < plan->program.n_steps; i++) steps[i] = (rp_program_step){plan->program.steps[i].kind, plan->program.steps[i].params};
   return rp_id_of_trial(plan->root, steps, plan->program.n_steps, &plan->id, err);

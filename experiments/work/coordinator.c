@@ -82,8 +82,7 @@ static rp_status name_next(ongoing_run *run, int t, rp_error *err) {
   if (step->kind != RP_OP_DROP) return rp_id_of_child(parent, step->kind, step->params, &trial->next, err);
   const rp_plugin_description *ranker = &plan->criteria[next - 1].description;
   RP_TRY(rp_id_of_request(parent, step->params, ranker->version, ranker->file_hash, &trial->next_request, err));
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *set = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *set = NULL;
   RP_TRY(rp_allocate((size_t)plan->n_filters, 1, &set, err));
   rp_store_filters filters = filters_of(plan);
   int found;
@@ -143,8 +142,7 @@ static rp_status thin(ongoing_run *run, int t, rp_error *err) {
   const trial_run *trial = &run->trials[t];
   int behind = trial->frontier - 1;
   if (behind < 0 || is_worth_keeping(&run->campaign->plans[t].program, behind) || is_wanted(run, trial->ids[behind])) return RP_OK;
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(run->options->states, trial->ids[behind], &path, err));
   unlink(path);
   return rp_store_set_checkpoint(run->store, trial->ids[behind], 0, err);
@@ -212,8 +210,7 @@ static rp_status find_start(const ongoing_run *run, int t, rp_id in_memory, int 
   const trial_run *trial = &run->trials[t];
   for (*from = trial->frontier; *from >= 0; (*from)--) {
     if (!rp_id_is_zero(in_memory) && rp_id_equal(trial->ids[*from], in_memory)) return RP_OK;
-    RP_CLEANUP(rp_free_pointer)
-    char *path = NULL;
+    RP_CLEANUP(rp_free_pointer) char *path = NULL;
     RP_TRY(rp_job_checkpoint_path(run->options->states, trial->ids[*from], &path, err));
     if (rp_file_exists(path)) return RP_OK;
   }
@@ -252,8 +249,7 @@ static rp_status send_task(ongoing_run *run, int index, int worker, rp_error *er
   RP_TRY(rp_allocate(n, 1, &job.known, err));
   RP_TRY(rp_allocate(n, (size_t)job.n_filters, &job.sets, err));
   RP_TRY(fill_known_sets(run, task, &job, err));
-  RP_CLEANUP(rp_wire_free)
-  rp_wire wire = {0};
+  RP_CLEANUP(rp_wire_free) rp_wire wire = {0};
   rp_job_put(&wire, &job);
   to->is_busy = 1;
   to->task = index;
@@ -310,8 +306,7 @@ static rp_status store_result(ongoing_run *run, const state_task *task, const rp
 }
 
 static rp_status take_result(ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
-  RP_CLEANUP(rp_job_result_free)
-  rp_job_result result = {0};
+  RP_CLEANUP(rp_job_result_free) rp_job_result result = {0};
   rp_worker *from = &run->pool.workers[worker];
   RP_TRY(rp_job_result_get(message, &result, err));
   state_task done = run->tasks[from->task];
@@ -336,8 +331,7 @@ static rp_status fail_task(ongoing_run *run, int index, rp_status cause, const c
     trial_run *trial = &run->trials[t];
     int waits = run->options->share ? trial->is_active && rp_id_equal(trial->next, failed.key) : t == failed.trial;
     if (!waits) continue;
-    RP_CLEANUP(rp_free_pointer)
-    char *name = NULL;
+    RP_CLEANUP(rp_free_pointer) char *name = NULL;
     RP_TRY(rp_campaign_trial_name(run->campaign, t, &name, err));
     rp_progress_say(&run->progress, "%s failed after epoch %d: %s", name,
                     trial->frontier > 0 ? (int)run->campaign->plans[t].program.steps[trial->frontier - 1].epoch : 0, message);
@@ -359,8 +353,7 @@ static rp_status forget_checkpoint(ongoing_run *run, int t, int *was_there, rp_e
   RP_TRY(find_start(run, t, (rp_id){{0}}, &start, err));
   *was_there = start >= 0;
   if (start < 0) return RP_OK;
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(run->options->states, run->trials[t].ids[start], &path, err));
   if (unlink(path) != 0) return rp_fail_errno(err, RP_EIO, "%s: is damaged and cannot be removed", path);
   return rp_store_set_checkpoint(run->store, run->trials[t].ids[start], 0, err);
@@ -461,8 +454,7 @@ static int is_unfinished(const ongoing_run *run) {
 }
 
 static rp_status loop(ongoing_run *run, rp_error *err) {
-  RP_CLEANUP(rp_wire_free)
-  rp_wire message = {0};
+  RP_CLEANUP(rp_wire_free) rp_wire message = {0};
   while (is_unfinished(run)) {
     if (interrupted) return rp_fail(err, RP_EINTERRUPTED, "interrupted; what was finished is stored, the same command goes on from there");
     if (run->options->fail_fast && run->summary->failed) return RP_OK;

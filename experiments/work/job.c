@@ -166,8 +166,7 @@ void rp_job_result_free(rp_job_result *result) {
 rp_status rp_job_checkpoint_path(const char *states, rp_id id, char **path, rp_error *err) {
   char hex[RP_ID_HEX + 1];
   rp_id_hex(id, hex);
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_text_format(&text, "%s/%s.state", states, hex);
   return rp_text_take(&text, path, err);
 }

@@ -16,8 +16,7 @@
 enum { WORKER_FD = 3 };
 
 static rp_status log_path(const rp_pool *pool, int worker, char **path, rp_error *err) {
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_text_format(&text, "%s/worker-%d.log", pool->log_folder, worker + 1);
   return rp_text_take(&text, path, err);
 }
@@ -39,8 +38,7 @@ static void become_worker(int fd, int log) {
 }
 
 rp_status rp_pool_restart(rp_pool *pool, int worker, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(log_path(pool, worker, &path, err));
   int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log < 0) return rp_fail_errno(err, RP_EIO, "%s", path);

@@ -25,15 +25,13 @@ static void free_parameters(parameter_list *list) {
 }
 
 static rp_status add_parameter(parameter_list *list, const char *key, const rp_node *value, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *text = NULL;
+  RP_CLEANUP(rp_free_pointer) char *text = NULL;
   if (rp_node_is(value, RP_NODE_STRING))
     RP_TRY(rp_copy_string(rp_node_text(value), &text, err));
   else
     RP_TRY(rp_node_json(value, &text, err));
   RP_TRY(rp_grow(&list->rows, list->n, &list->capacity, sizeof *list->rows, err));
-  RP_CLEANUP(rp_free_pointer)
-  char *key_copy = NULL;
+  RP_CLEANUP(rp_free_pointer) char *key_copy = NULL;
   RP_TRY(rp_copy_string(key, &key_copy, err));
   list->rows[list->n++] = (rp_param){key_copy, text};
   key_copy = text = NULL;
@@ -43,8 +41,7 @@ static rp_status add_parameter(parameter_list *list, const char *key, const rp_n
 static rp_status flatten(parameter_list *list, const char *prefix, const rp_node *node, rp_error *err) {
   if (!rp_node_is(node, RP_NODE_MAP)) return add_parameter(list, prefix, node, err);
   for (size_t i = 0; i < node->n; i++) {
-    RP_CLEANUP(rp_text_free)
-    rp_text key = {0};
+    RP_CLEANUP(rp_text_free) rp_text key = {0};
     rp_text_format(&key, "%s%s%s", prefix, *prefix ? "." : "", node->entries[i].key);
     RP_TRY(rp_text_check(&key, err));
     RP_TRY(flatten(list, rp_text_string(&key), node->entries[i].value, err));
@@ -75,8 +72,7 @@ static int validation_ranks(const rp_trial_plan *plan) {
 
 static rp_status put_trial(const rp_campaign *campaign, int i, rp_store *store, rp_error *err) {
   const rp_node *config = campaign->experiment.trials[i].config;
-  RP_CLEANUP(free_parameters)
-  parameter_list parameters = {0};
+  RP_CLEANUP(free_parameters) parameter_list parameters = {0};
   RP_TRY(flatten(&parameters, "", config, err));
   double p;
   const char *ranker = name_at(config, "scheme.ranker");
@@ -117,8 +113,7 @@ static rp_status put_plan(const rp_campaign *campaign, rp_plan_trial *trials, rp
 
 rp_status rp_record_plan(const rp_campaign *campaign, rp_store *store, rp_error *err) {
   size_t n = (size_t)campaign->experiment.n_trials;
-  RP_CLEANUP(rp_free_pointer)
-  rp_plan_trial *trials = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_plan_trial *trials = NULL;
   RP_TRY(rp_allocate(n, sizeof *trials, &trials, err));
   RP_TRY(rp_store_begin(store, err));
   rp_status status = RP_OK;
@@ -135,8 +130,7 @@ rp_status rp_record_plan(const rp_campaign *campaign, rp_store *store, rp_error 
 
 static rp_status put_state(const rp_trial_plan *plan, int path_step, const rp_job_result *result, rp_store *store, rp_error *err) {
   const rp_step *step = path_step ? &plan->program.steps[path_step - 1] : NULL;
-  RP_CLEANUP(rp_free_pointer)
-  rp_layer_row *layers = NULL;
+  RP_CLEANUP(rp_free_pointer) rp_layer_row *layers = NULL;
   RP_TRY(rp_allocate((size_t)result->n_layers, sizeof *layers, &layers, err));
   for (int i = 0; i < result->n_layers; i++)
     layers[i] = (rp_layer_row){plan->names[i], result->layers[i].ortho_mean, result->layers[i].opposite_share,

@@ -90,8 +90,7 @@ void rp_session_free(rp_session **session) {
  * -------------------------------------------------------------------------------------------------------------- */
 
 static rp_status open_dataset(rp_session *session, const rp_node *config, const char *folder, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *json = NULL;
+  RP_CLEANUP(rp_free_pointer) char *json = NULL;
   RP_TRY(rp_node_json(rp_node_get(config, "data"), &json, err));
   if (session->data_json && strcmp(json, session->data_json) == 0) return RP_OK;
   if (session->data_json) {
@@ -118,8 +117,7 @@ static rp_status open_net(rp_session *session, rp_error *err) {
 static rp_status open_trial(rp_session *session, const rp_job *job, rp_error *err) {
   if (session->config && session->plan.seed == job->seed && strcmp(session->config, job->config) == 0) return RP_OK;
   close_trial(session);
-  RP_CLEANUP(rp_node_free)
-  rp_node *config = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *config = NULL;
   RP_TRY(rp_yaml_parse(job->config, "configuration", &config, err));
   RP_TRY(open_dataset(session, config, job->data, err));
   RP_TRY(rp_trial_plan_build(config, job->seed, &session->dataset, job->rankers, &session->plan, err));
@@ -159,8 +157,7 @@ static rp_status open_state(rp_session *session, const rp_job *job, int *next, r
     *next = 1;
     return RP_OK;
   }
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(job->states, job->from_id, &path, err));
   RP_TRY(rp_checkpoint_read(path, rp_net_layout(session->net), &session->state, err));
   session->state_id = job->from_id;
@@ -229,8 +226,7 @@ static rp_status prepare_scoring(rp_session *session, const rp_criterion_plan *c
 
 static rp_status prepare_choice(rp_session *session, const rp_job *job, const rp_criterion_plan *acting, const rp_score_data *score,
                                 scored_choice *choice, rp_error *err) {
-  RP_CLEANUP(rp_node_free)
-  rp_node *shadows = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *shadows = NULL;
   RP_TRY(rp_yaml_parse(job->shadows, "shadow", &shadows, err));
   size_t n_shadows = rp_node_is(shadows, RP_NODE_LIST) ? shadows->n : 0;
   RP_TRY(rp_allocate(n_shadows + 1, sizeof *choice->scorings, &choice->scorings, err));
@@ -271,11 +267,9 @@ static void say(void *user, const char *line) {
 static rp_status choose(rp_session *session, const rp_job *job, int step, rp_job_result *result, rp_error *err) {
   const rp_trial_plan *plan = &session->plan;
   const rp_drop_request *drop = &plan->program.steps[step].as.drop;
-  RP_CLEANUP(free_choice)
-  scored_choice choice = {0};
+  RP_CLEANUP(free_choice) scored_choice choice = {0};
   RP_TRY(prepare_choice(session, job, &plan->criteria[step], &drop->score, &choice, err));
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *skip = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *skip = NULL;
   RP_TRY(rp_allocate((size_t)plan->n_convs, 1, &skip, err));
   RP_TRY(rp_allocate((size_t)plan->n_filters, sizeof *result->ranks, &result->ranks, err));
   rp_selection selection = rp_plan_selection(plan, drop, skip);
@@ -356,10 +350,8 @@ static rp_status evaluate_part(rp_session *session, const uint8_t *closed, rp_pa
 
 static rp_status probe(rp_session *session, rp_job_result *result, rp_error *err) {
   const rp_state *state = session->state;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *closed = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *alive = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *closed = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *alive = NULL;
   RP_TRY(rp_allocate((size_t)session->plan.n_filters, 1, &closed, err));
   RP_TRY(rp_allocate((size_t)session->plan.n_filters, 1, &alive, err));
   rp_state_closed(state, closed);
@@ -395,8 +387,7 @@ static rp_status compute(rp_session *session, const rp_job *job, rp_job_result *
 }
 
 static rp_status store_checkpoint(const rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer)
-  char *path = NULL;
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(job->states, result->id, &path, err));
   size_t size;
   RP_TRY(rp_checkpoint_write(session->state, path, &size, err));

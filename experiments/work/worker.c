@@ -31,10 +31,8 @@ static void report_progress(void *user, uint64_t done, uint64_t total) {
 }
 
 static rp_status answer(int fd, rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
-  RP_CLEANUP(rp_job_free)
-  rp_job job = {0};
-  RP_CLEANUP(rp_job_result_free)
-  rp_job_result result = {0};
+  RP_CLEANUP(rp_job_free) rp_job job = {0};
+  RP_CLEANUP(rp_job_result_free) rp_job_result result = {0};
   rp_error failure = {0};
   rp_status status = rp_job_get(request, &job, &failure);
   if (status == RP_OK) status = rp_session_compute(session, &job, &result, &failure);
@@ -49,10 +47,8 @@ static rp_status answer(int fd, rp_session *session, rp_wire *request, rp_wire *
 }
 
 static rp_status serve(int fd, rp_session *session, rp_error *err) {
-  RP_CLEANUP(rp_wire_free)
-  rp_wire request = {0};
-  RP_CLEANUP(rp_wire_free)
-  rp_wire reply = {0};
+  RP_CLEANUP(rp_wire_free) rp_wire request = {0};
+  RP_CLEANUP(rp_wire_free) rp_wire reply = {0};
   rp_environment_put(&reply);
   RP_TRY(rp_wire_send(fd, &reply, err));
   for (;;) {
@@ -68,8 +64,7 @@ rp_status rp_worker_serve(int fd, rp_error *err) {
   signal(SIGINT, SIG_IGN);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return rp_fail_errno(err, RP_EWORKER, "prctl");
   reporter to = {.fd = fd};
-  RP_CLEANUP(rp_session_free)
-  rp_session *session = NULL;
+  RP_CLEANUP(rp_session_free) rp_session *session = NULL;
   RP_TRY(rp_session_create(report_progress, &to, &session, err));
   return serve(fd, session, err);
 }

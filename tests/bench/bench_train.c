@@ -80,15 +80,11 @@ static rp_status step(rp_executor *executor, const rp_net *net, const options *h
 }
 
 static rp_status run(const options *how, double *images_per_second, rp_error *err) {
-  RP_CLEANUP(rp_net_free)
-  rp_net *net = make_net(how);
+  RP_CLEANUP(rp_net_free) rp_net *net = make_net(how);
   const rp_layout *layout = rp_net_layout(net);
-  RP_CLEANUP(rp_free_pointer)
-  float *images = NULL, *parameters = NULL, *gradients = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint8_t *labels = NULL;
-  RP_CLEANUP(rp_free_pointer)
-  uint32_t *steps = NULL;
+  RP_CLEANUP(rp_free_pointer) float *images = NULL, *parameters = NULL, *gradients = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *labels = NULL;
+  RP_CLEANUP(rp_free_pointer) uint32_t *steps = NULL;
   RP_TRY(rp_allocate((size_t)how->batch * IMAGE, sizeof *images, &images, err));
   RP_TRY(rp_allocate((size_t)how->batch, 1, &labels, err));
   RP_TRY(rp_allocate(layout->n_parameters, sizeof *parameters, &parameters, err));

@@ -17,8 +17,7 @@ static void no_input_of_the_corpus_breaks_the_reader(void **unused) {
   for (struct dirent *entry; (entry = readdir(folder));) {
     if (entry->d_name[0] == '.') continue;
     rp_error err = {0};
-    RP_CLEANUP(rp_free_pointer)
-    char *path = NULL, *bytes = NULL;
+    RP_CLEANUP(rp_free_pointer) char *path = NULL, *bytes = NULL;
     size_t size;
     assert_ok(rp_join_path(FOLDER, entry->d_name, &path, &err), err);
     assert_ok(rp_read_file(path, 1 << 20, &bytes, &size, &err), err);

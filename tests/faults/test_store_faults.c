@@ -43,10 +43,8 @@ static void run_sql(const char *path, const char *sql) {
 
 /* 0 where the database opens to read and holds the trial with its epochs. */
 static int check_readable(const char *path, rp_error *err) {
-  RP_CLEANUP(rp_store_close)
-  rp_store *store = NULL;
-  RP_CLEANUP(rp_epoch_list_free)
-  rp_epoch_list epochs = {0};
+  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
+  RP_CLEANUP(rp_epoch_list_free) rp_epoch_list epochs = {0};
   if (rp_store_open(path, RP_STORE_READ, &store, err) != RP_OK || rp_query_epochs(store, "x", &epochs, err) != RP_OK) return 1;
   return epochs.n == 4 ? 0 : 2;
 }

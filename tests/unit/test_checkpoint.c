@@ -43,8 +43,7 @@ static void put_odd_floats(float *values) {
 static void check_round_trip(int n_slots) {
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_full_state(&test.layout, n_slots), *back = NULL;
+  RP_CLEANUP(rp_state_free) rp_state *state = make_full_state(&test.layout, n_slots), *back = NULL;
   put_odd_floats(state->parameters);
   put_odd_floats(state->at_drop + 50);
   for (int i = 0; i < n_slots; i++) put_odd_floats(state->slots[i] + 20);
@@ -80,8 +79,7 @@ static void a_state_comes_back_bit_for_bit(void **unused) {
 
 /* The bytes of a checkpoint of the small layout; the caller frees. */
 static char *bytes_of_checkpoint(const rp_layout *layout, size_t *size) {
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_full_state(layout, 1);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_full_state(layout, 1);
   rp_error err = {0};
   size_t written;
   char *bytes = NULL;
@@ -108,8 +106,7 @@ static void a_file_cut_off_anywhere_is_damaged(void **unused) {
   test_layout test;
   make_small_layout(&test);
   size_t size;
-  RP_CLEANUP(rp_free_pointer)
-  char *bytes = bytes_of_checkpoint(&test.layout, &size);
+  RP_CLEANUP(rp_free_pointer) char *bytes = bytes_of_checkpoint(&test.layout, &size);
   for (size_t length = 0; length < size; length++) assert_damaged(bytes, length, &test.layout);
 }
 
@@ -118,8 +115,7 @@ static void a_file_with_bytes_after_its_end_is_damaged(void **unused) {
   test_layout test;
   make_small_layout(&test);
   size_t size;
-  RP_CLEANUP(rp_free_pointer)
-  char *bytes = bytes_of_checkpoint(&test.layout, &size);
+  RP_CLEANUP(rp_free_pointer) char *bytes = bytes_of_checkpoint(&test.layout, &size);
   rp_error err = {0};
   assert_ok(rp_reallocate(&bytes, size + 64, 1, &err), err);
   memset(bytes + size, 0, 64);
@@ -131,8 +127,7 @@ static void a_file_with_any_bit_flipped_is_damaged(void **unused) {
   test_layout test;
   make_small_layout(&test);
   size_t size;
-  RP_CLEANUP(rp_free_pointer)
-  char *bytes = bytes_of_checkpoint(&test.layout, &size);
+  RP_CLEANUP(rp_free_pointer) char *bytes = bytes_of_checkpoint(&test.layout, &size);
   for (size_t i = 0; i < size; i++)
     for (int bit = 0; bit < 8; bit++) {
       bytes[i] = (char)(bytes[i] ^ (1 << bit));
@@ -146,8 +141,7 @@ static void a_checkpoint_of_another_net_is_refused_even_where_its_size_agrees(vo
   test_layout test, other;
   make_small_layout(&test);
   size_t size;
-  RP_CLEANUP(rp_free_pointer)
-  char *bytes = bytes_of_checkpoint(&test.layout, &size);
+  RP_CLEANUP(rp_free_pointer) char *bytes = bytes_of_checkpoint(&test.layout, &size);
   make_small_layout(&other);
   other.tensors[0].C = 9, other.tensors[0].E = 3; /* as many weights, and the unit count is left as it was */
   assert_damaged(bytes, size, &other.layout);
@@ -176,8 +170,7 @@ static void a_write_that_fails_is_an_io_error_and_leaves_the_old_file_and_nothin
   make_small_layout(&test);
   size_t size;
   free(bytes_of_checkpoint(&test.layout, &size));
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_full_state(&test.layout, 2), *back = NULL;
+  RP_CLEANUP(rp_state_free) rp_state *state = make_full_state(&test.layout, 2), *back = NULL;
   struct rlimit unlimited, small;
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
   small = unlimited;
@@ -200,8 +193,7 @@ static void a_folder_that_is_not_there_is_an_io_error(void **unused) {
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_full_state(&test.layout, 0);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_full_state(&test.layout, 0);
   rp_error err = {0};
   size_t written;
   assert_fails(rp_checkpoint_write(state, "/tmp/there/is/no/such/folder", &written, &err), RP_EIO, err, "/no/such/folder");

@@ -183,8 +183,7 @@ static void rule_4_no_image_of_the_real_set_is_in_two_parts(void **unused) {
   rp_dataset dataset;
   if (!open_real((rp_data_options){.validation = 5000}, &dataset)) skip();
   rp_error err = {0};
-  RP_CLEANUP(rp_free_pointer)
-  const uint8_t **images = NULL;
+  RP_CLEANUP(rp_free_pointer) const uint8_t **images = NULL;
   assert_ok(rp_allocate(60000, sizeof *images, &images, &err), err);
   uint32_t n = 0;
   for (int part = 0; part < RP_N_PARTS; part++)

@@ -16,10 +16,10 @@ static void the_generator_is_philox_4x32_10(void **unused) {
 
 static void each_part_of_a_key_changes_the_stream(void **unused) {
   (void)unused;
-  rp_stream streams[] = {rp_stream_of(1, RP_DRAW_INIT, 1, 2, 3, 4), rp_stream_of(2, RP_DRAW_INIT, 1, 2, 3, 4),
+  rp_stream streams[] = {rp_stream_of(1, RP_DRAW_INIT, 1, 2, 3, 4),  rp_stream_of(2, RP_DRAW_INIT, 1, 2, 3, 4),
                          rp_stream_of(1, RP_DRAW_ORDER, 1, 2, 3, 4), rp_stream_of(1, RP_DRAW_INIT, 9, 2, 3, 4),
-                         rp_stream_of(1, RP_DRAW_INIT, 1, 9, 3, 4), rp_stream_of(1, RP_DRAW_INIT, 1, 2, 9, 4),
-                         rp_stream_of(1, RP_DRAW_INIT, 1, 2, 3, 9), rp_stream_of(1ull << 40, RP_DRAW_INIT, 1, 2, 3, 4)};
+                         rp_stream_of(1, RP_DRAW_INIT, 1, 9, 3, 4),  rp_stream_of(1, RP_DRAW_INIT, 1, 2, 9, 4),
+                         rp_stream_of(1, RP_DRAW_INIT, 1, 2, 3, 9),  rp_stream_of(1ull << 40, RP_DRAW_INIT, 1, 2, 3, 4)};
   for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
     for (size_t j = 0; j < i; j++) assert_int_not_equal(rp_draw_bits(&streams[i], 0), rp_draw_bits(&streams[j], 0));
 }

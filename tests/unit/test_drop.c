@@ -14,8 +14,7 @@ static void rule_26_a_drop_marks_closes_counts_and_keeps_the_value(void **unused
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test.layout);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test.layout);
   const uint8_t set[9] = {[2] = 1, [5] = 1};
   rp_error err = {0};
   assert_ok(rp_drop_filters(state, set, 1, &err), err);
@@ -38,8 +37,7 @@ static void a_drop_leaves_weights_optimizer_state_and_time_alone(void **unused) 
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test.layout), *before = copy_of(state);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test.layout), *before = copy_of(state);
   rp_error err = {0};
   assert_ok(rp_drop_filters(state, (const uint8_t[9]){1, 1, 0, 0, 0, 0, 0, 0, 1}, 1, &err), err);
   size_t bytes = test.layout.n_parameters * sizeof(float);
@@ -54,8 +52,7 @@ static void rule_25_with_the_gate_off_filters_are_marked_and_stay_open(void **un
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test.layout);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test.layout);
   rp_error err = {0};
   assert_ok(rp_drop_filters(state, (const uint8_t[9]){[2] = 1}, 0, &err), err);
   assert_int_equal(state->filters[2].dropped, 1);
@@ -68,8 +65,7 @@ static void a_second_drop_counts_its_own_cycle_and_keeps_the_first_ones_values(v
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test.layout);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test.layout);
   rp_error err = {0};
   assert_ok(rp_drop_filters(state, (const uint8_t[9]){[2] = 1}, 1, &err), err);
   float kept = state->at_drop[54];
@@ -85,8 +81,7 @@ static void a_drop_of_nothing_counts_a_cycle(void **unused) {
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test.layout);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test.layout);
   rp_error err = {0};
   assert_ok(rp_drop_filters(state, (const uint8_t[9]){0}, 1, &err), err);
   assert_int_equal(state->cycle, 3);
@@ -97,8 +92,7 @@ static void a_filter_that_is_dropped_already_is_refused_and_nothing_changes(void
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test.layout);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test.layout);
   rp_error err = {0};
   assert_ok(rp_drop_filters(state, (const uint8_t[9]){[5] = 1}, 1, &err), err);
   rp_id before = digest_of(state);

@@ -290,8 +290,7 @@ static void what_gnuplot_says_when_it_fails_is_passed_on(void **unused) {
 static void the_script_has_means_ranges_and_phases(void **unused) {
   (void)unused;
   drawing drawn = a_drawing_of(TWO_SEEDS, 4);
-  RP_CLEANUP(rp_text_free)
-  rp_text script = {0};
+  RP_CLEANUP(rp_text_free) rp_text script = {0};
   rp_error err = {0};
   rp_plot_options options = {.folder = drawn.folder, .paper = 1};
   rp_figure_data data = {.options = &options};
@@ -317,8 +316,7 @@ static void the_script_has_means_ranges_and_phases(void **unused) {
 
 static void long_labels_are_wrapped_at_separators_and_cut_with_an_ellipsis(void **unused) {
   (void)unused;
-  RP_CLEANUP(rp_text_free)
-  rp_text text = {0};
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
   assert_int_equal(rp_script_wrap(&text, "ranker=ortho p=30", 10, 3), 2);
   assert_string_equal(rp_text_string(&text), "ranker=\northo p=30");
   rp_text_free(&text);

@@ -27,8 +27,7 @@ static void rule_22_the_sum_is_over_pairs_of_active_filters_by_absolute_cosine(v
   (void)unused;
   test_layout test;
   make_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test, WEIGHTS);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test, WEIGHTS);
   rp_overlap overlap;
   rp_error err = {0};
   assert_ok(rp_overlap_of_conv(state, 0, &overlap, &err), err);
@@ -50,8 +49,7 @@ static void rule_22_opposite_pairs_are_those_below_minus_one_half(void **unused)
   (void)unused;
   test_layout test;
   make_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test, WEIGHTS);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test, WEIGHTS);
   state->parameters[2] = 0.51f; /* so that (1,2) is clear of −½ ... */
   state->parameters[3] = 0.9f;  /* ... at −0.493 */
   rp_overlap overlap;
@@ -72,8 +70,7 @@ static void rule_22_only_filters_with_open_gates_count(void **unused) {
   (void)unused;
   test_layout test;
   make_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test, WEIGHTS);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test, WEIGHTS);
   state->filters[2] = (rp_filter_state){.dropped = 1, .closed = 1};
   state->filters[3] = (rp_filter_state){.dropped = 1, .closed = 0}; /* the gate was off */
   rp_overlap overlap;
@@ -93,8 +90,7 @@ static void rule_22_a_zero_filter_counts_with_cosine_zero(void **unused) {
   (void)unused;
   test_layout test;
   make_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test, WEIGHTS);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test, WEIGHTS);
   state->parameters[0] = 0;
   rp_overlap overlap;
   rp_error err = {0};
@@ -108,8 +104,7 @@ static void rule_22_lengths_do_not_matter(void **unused) {
   (void)unused;
   test_layout test;
   make_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_state(&test, WEIGHTS);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_state(&test, WEIGHTS);
   for (int i = 0; i < 2; i++) state->parameters[i] *= 1e-30f;
   for (int i = 6; i < 8; i++) state->parameters[i] *= 1e30f;
   rp_overlap overlap;

@@ -36,8 +36,7 @@ static void rule_26_the_digest_covers_every_bit_of_every_field(void **unused) {
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_full_state(&test.layout, 2);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_full_state(&test.layout, 2);
   field fields[128];
   int n_fields = fields_of(state, fields);
   rp_id before = digest_of(state);
@@ -60,8 +59,7 @@ static void the_digest_tells_slots_and_layouts_of_equal_content_apart(void **unu
   add_test_conv(&narrow, 2, 1, 2, 0);
   assert_int_equal(wide.layout.n_parameters, narrow.layout.n_parameters);
   rp_error err = {0};
-  RP_CLEANUP(rp_state_free)
-  rp_state *a = NULL, *b = NULL, *c = NULL;
+  RP_CLEANUP(rp_state_free) rp_state *a = NULL, *b = NULL, *c = NULL;
   assert_ok(rp_state_create(&wide.layout, 0, 1, &a, &err), err);
   assert_ok(rp_state_create(&wide.layout, 1, 1, &b, &err), err);
   assert_ok(rp_state_create(&narrow.layout, 0, 1, &c, &err), err);
@@ -73,8 +71,7 @@ static void nans_of_different_bits_are_different_states(void **unused) {
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *a = make_full_state(&test.layout, 1);
+  RP_CLEANUP(rp_state_free) rp_state *a = make_full_state(&test.layout, 1);
   const uint32_t quiet = 0x7fc00000u, other = 0x7fc00001u;
   memcpy(&a->parameters[3], &quiet, sizeof quiet);
   rp_id before = digest_of(a);
@@ -86,10 +83,8 @@ static void a_copy_has_the_same_digest_and_memory_of_its_own(void **unused) {
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = make_full_state(&test.layout, 2);
-  RP_CLEANUP(rp_state_free)
-  rp_state *copy = copy_of(state);
+  RP_CLEANUP(rp_state_free) rp_state *state = make_full_state(&test.layout, 2);
+  RP_CLEANUP(rp_state_free) rp_state *copy = copy_of(state);
   rp_id before = digest_of(state);
   assert_true(rp_id_equal(digest_of(copy), before));
   field fields[128];
@@ -103,8 +98,7 @@ static void a_new_state_is_all_zero_and_keeps_its_seed(void **unused) {
   test_layout test;
   make_small_layout(&test);
   rp_error err = {0};
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = NULL;
+  RP_CLEANUP(rp_state_free) rp_state *state = NULL;
   assert_ok(rp_state_create(&test.layout, 1, 7, &state, &err), err);
   assert_int_equal(state->seed, 7);
   field fields[128];
@@ -136,8 +130,7 @@ static void rule_22_marked_filters_with_open_gates_are_active(void **unused) {
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  RP_CLEANUP(rp_state_free)
-  rp_state *state = NULL;
+  RP_CLEANUP(rp_state_free) rp_state *state = NULL;
   rp_error err = {0};
   assert_ok(rp_state_create(&test.layout, 0, 1, &state, &err), err);
   state->filters[1].dropped = state->filters[1].closed = 1;
