@@ -1,8 +1,8 @@
 /* dnn.c: convolutions on oneDNN.
  *
  * A pass (forward, weight gradient, data gradient) is a row of steps: reorders where the kernel wants another layout than the map has, the
- * kernel, and a reorder back. Our maps' layout is asked for first; only where oneDNN then offers nothing but a reference kernel is the
- * choice left to it. */
+ * kernel, and a reorder back. Weights are copied into the kernels' layouts, and their gradients out of them, by tables of positions. Our
+ * maps' layout is asked for first; only where oneDNN then offers nothing but a reference kernel is the choice left to it. */
 #include "core/nn/dnn.h"
 
 #include "core/base/memory.h"
@@ -32,16 +32,22 @@ typedef struct {
   int n_steps;
 } pass;
 
+/* Weights in a kernel's own layout. */
+typedef struct {
+  float *values; /* padding included, which stays 0 */
+  size_t n;
+  int32_t *positions; /* [K·C·R·S]: where each dense weight lies in it */
+} laid_out;
+
 struct rp_dnn_conv {
   const rp_dnn *dnn;
   rp_dnn_conv_spec spec;
   dnnl_primitive_desc_t chosen[3]; /* by rp_dnnl_pass; needed while the passes are made */
-  float *weights, *bias;           /* dense copies: what load was given, what gradients come out as */
-  dnnl_memory_t dense_weights, bias_memory;
-  float *gradient, *bias_gradient;      /* of one backward pass, in the kernel's layout */
-  float *gradient_sum, *bias_sum;       /* over all since the last clear, in the same layout */
-  size_t n_gradient;                    /* floats of it */
-  pass load, run[3], unload;            /* run: by rp_dnnl_pass */
+  laid_out weights[3];             /* by rp_dnnl_pass: copies that the kernel reads; of the weight gradient: one backward pass's gradient */
+  float *gradient_sum;             /* over all since the last clear, in the gradient's layout */
+  float *bias, *bias_gradient, *bias_sum;
+  dnnl_memory_t bias_memory;
+  pass run[3];                          /* by rp_dnnl_pass */
   dnnl_memory_t memories[MAX_MEMORIES]; /* all that are to be destroyed */
   int n_memories;
 };
@@ -262,12 +268,24 @@ static rp_status write_map(rp_dnn_conv *conv, const rp_map *map, dnnl_query_t wh
   return ours != theirs ? add_reorder(conv, theirs, ours, run, err) : RP_OK;
 }
 
-/* The kernel's own copy of the weights, filled by the pass `load`. */
-static rp_status read_weights(rp_dnn_conv *conv, rp_dnnl_pass which, step *kernel, rp_error *err) {
-  dnnl_memory_t copy;
-  RP_TRY(make_memory(conv, dnnl_primitive_desc_query_md(conv->chosen[which], dnnl_query_weights_md, 0), NULL, &copy, err));
-  RP_TRY(add_reorder(conv, conv->dense_weights, copy, &conv->load, err));
-  add_argument(kernel, DNNL_ARG_WEIGHTS, copy);
+static size_t n_weights(const rp_dnn_conv *conv) {
+  const rp_dnn_conv_spec *spec = &conv->spec;
+  return (size_t)spec->output.channels * (size_t)spec->source.channels * (size_t)spec->window.kernel * (size_t)spec->window.kernel;
+}
+
+/* Weights, or their gradient, as the kernel of a pass wants them. */
+static rp_status lay_out(rp_dnn_conv *conv, rp_dnnl_pass which, dnnl_query_t what, int name, step *kernel, rp_error *err) {
+  const rp_dnn_conv_spec *spec = &conv->spec;
+  const int64_t dims[4] = {spec->output.channels, spec->source.channels, spec->window.kernel, spec->window.kernel};
+  rp_dnnl_description layout = dnnl_primitive_desc_query_md(conv->chosen[which], what, 0);
+  laid_out *weights = &conv->weights[which];
+  weights->n = dnnl_memory_desc_get_size(layout) / sizeof(float);
+  RP_TRY(rp_allocate(weights->n, sizeof(float), &weights->values, err));
+  RP_TRY(rp_allocate(n_weights(conv), sizeof *weights->positions, &weights->positions, err));
+  RP_TRY(check(rp_dnnl_weight_positions(layout, dims, weights->positions), "layout of weights", err));
+  dnnl_memory_t memory;
+  RP_TRY(make_memory(conv, layout, weights->values, &memory, err));
+  add_argument(kernel, name, memory);
   return RP_OK;
 }
 
@@ -275,7 +293,7 @@ static rp_status make_forward(rp_dnn_conv *conv, rp_error *err) {
   step kernel = {0};
   RP_TRY(choose(conv, RP_DNNL_FORWARD, err));
   RP_TRY(read_map(conv, &conv->spec.source, dnnl_query_src_md, RP_DNNL_FORWARD, DNNL_ARG_SRC, &kernel, err));
-  RP_TRY(read_weights(conv, RP_DNNL_FORWARD, &kernel, err));
+  RP_TRY(lay_out(conv, RP_DNNL_FORWARD, dnnl_query_weights_md, DNNL_ARG_WEIGHTS, &kernel, err));
   if (conv->spec.has_bias) add_argument(&kernel, DNNL_ARG_BIAS, conv->bias_memory);
   return write_map(conv, &conv->spec.output, dnnl_query_dst_md, RP_DNNL_FORWARD, DNNL_ARG_DST, &kernel, err);
 }
@@ -284,7 +302,7 @@ static rp_status make_data_gradient(rp_dnn_conv *conv, rp_error *err) {
   step kernel = {0};
   RP_TRY(choose(conv, RP_DNNL_DATA_GRADIENT, err));
   RP_TRY(read_map(conv, &conv->spec.output_gradient, dnnl_query_diff_dst_md, RP_DNNL_DATA_GRADIENT, DNNL_ARG_DIFF_DST, &kernel, err));
-  RP_TRY(read_weights(conv, RP_DNNL_DATA_GRADIENT, &kernel, err));
+  RP_TRY(lay_out(conv, RP_DNNL_DATA_GRADIENT, dnnl_query_weights_md, DNNL_ARG_WEIGHTS, &kernel, err));
   return write_map(conv, &conv->spec.source_gradient, dnnl_query_diff_src_md, RP_DNNL_DATA_GRADIENT, DNNL_ARG_DIFF_SRC, &kernel, err);
 }
 
@@ -295,17 +313,8 @@ static rp_status make_weight_gradient(rp_dnn_conv *conv, rp_error *err) {
   RP_TRY(read_map(conv, &conv->spec.source, dnnl_query_src_md, which, DNNL_ARG_SRC, &kernel, err));
   RP_TRY(read_map(conv, &conv->spec.output_gradient, dnnl_query_diff_dst_md, which, DNNL_ARG_DIFF_DST, &kernel, err));
 
-  rp_dnnl_description layout = dnnl_primitive_desc_query_md(conv->chosen[which], dnnl_query_diff_weights_md, 0);
-  size_t size = dnnl_memory_desc_get_size(layout);
-  conv->n_gradient = size / sizeof(float);
-  RP_TRY(rp_allocate(size, 1, &conv->gradient, err));
-  RP_TRY(rp_allocate(size, 1, &conv->gradient_sum, err));
-  dnnl_memory_t gradient, sum;
-  RP_TRY(make_memory(conv, layout, conv->gradient, &gradient, err));
-  RP_TRY(make_memory(conv, layout, conv->gradient_sum, &sum, err));
-  RP_TRY(add_reorder(conv, sum, conv->dense_weights, &conv->unload, err));
-  add_argument(&kernel, DNNL_ARG_DIFF_WEIGHTS, gradient);
-
+  RP_TRY(lay_out(conv, which, dnnl_query_diff_weights_md, DNNL_ARG_DIFF_WEIGHTS, &kernel, err));
+  RP_TRY(rp_allocate(conv->weights[which].n, sizeof(float), &conv->gradient_sum, err));
   if (conv->spec.has_bias) {
     RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout bias = {0};
     dnnl_memory_t bias_gradient;
@@ -320,18 +329,10 @@ static rp_status make_weight_gradient(rp_dnn_conv *conv, rp_error *err) {
   return RP_OK;
 }
 
-static size_t n_weights(const rp_dnn_conv *conv) {
-  const rp_dnn_conv_spec *spec = &conv->spec;
-  return (size_t)spec->output.channels * (size_t)spec->source.channels * (size_t)spec->window.kernel * (size_t)spec->window.kernel;
-}
-
-static rp_status make_parameters(rp_dnn_conv *conv, rp_error *err) {
-  RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout weights = {0}, bias = {0};
-  RP_TRY(rp_allocate(n_weights(conv), sizeof(float), &conv->weights, err));
+static rp_status make_bias(rp_dnn_conv *conv, rp_error *err) {
+  RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout bias = {0};
   RP_TRY(rp_allocate((size_t)conv->spec.output.channels, sizeof(float), &conv->bias, err));
-  RP_TRY(check(describe_weights(&conv->spec, dnnl_oihw, &weights), "memory description", err));
   RP_TRY(check(describe_bias(&conv->spec, &bias), "memory description", err));
-  RP_TRY(make_memory(conv, rp_dnnl_description_of(&weights), conv->weights, &conv->dense_weights, err));
   return make_memory(conv, rp_dnnl_description_of(&bias), conv->bias, &conv->bias_memory, err);
 }
 
@@ -341,7 +342,7 @@ rp_status rp_dnn_conv_create(const rp_dnn *dnn, const rp_dnn_conv_spec *spec, rp
   conv->dnn = dnn;
   conv->spec = *spec;
   rp_dnn_use_threads(dnn);
-  RP_TRY(make_parameters(conv, err));
+  RP_TRY(make_bias(conv, err));
   RP_TRY(make_forward(conv, err));
   if (spec->output_gradient.values) RP_TRY(make_weight_gradient(conv, err));
   if (spec->source_gradient.values) RP_TRY(make_data_gradient(conv, err));
@@ -357,16 +358,14 @@ static void free_pass(pass *freed) {
 void rp_dnn_conv_free(rp_dnn_conv **address) {
   rp_dnn_conv *conv = *address;
   if (!conv) return;
-  free_pass(&conv->load);
-  free_pass(&conv->unload);
   for (int i = 0; i < 3; i++) {
     free_pass(&conv->run[i]);
+    free(conv->weights[i].values), free(conv->weights[i].positions);
     if (conv->chosen[i]) dnnl_primitive_desc_destroy(conv->chosen[i]);
   }
   for (int i = 0; i < conv->n_memories; i++) dnnl_memory_destroy(conv->memories[i]);
-  free(conv->weights), free(conv->bias);
-  free(conv->gradient), free(conv->bias_gradient);
-  free(conv->gradient_sum), free(conv->bias_sum);
+  free(conv->gradient_sum);
+  free(conv->bias), free(conv->bias_gradient), free(conv->bias_sum);
   rp_free_pointer(address);
 }
 
@@ -380,10 +379,14 @@ static rp_status run_pass(const rp_dnn_conv *conv, const pass *run, rp_error *er
   return check(dnnl_stream_wait(conv->dnn->stream), "dnnl_stream_wait", err);
 }
 
-rp_status rp_dnn_conv_load(rp_dnn_conv *conv, const float *weights, const float *bias, rp_error *err) {
-  memcpy(conv->weights, weights, n_weights(conv) * sizeof *weights);
+void rp_dnn_conv_load(rp_dnn_conv *conv, const float *weights, const float *bias) {
+  const size_t n = n_weights(conv);
+  for (int which = 0; which < 3; which++) {
+    const laid_out *copy = &conv->weights[which];
+    if (which == RP_DNNL_WEIGHT_GRADIENT || !copy->values) continue;
+    for (size_t i = 0; i < n; i++) copy->values[copy->positions[i]] = weights[i];
+  }
   if (bias) memcpy(conv->bias, bias, (size_t)conv->spec.output.channels * sizeof *bias);
-  return run_pass(conv, &conv->load, err);
 }
 
 rp_status rp_dnn_conv_forward(rp_dnn_conv *conv, rp_error *err) {
@@ -399,20 +402,20 @@ RP_VECTORISED static void add_gradient_sum(float *restrict sum, const float *res
 
 rp_status rp_dnn_conv_backward(rp_dnn_conv *conv, rp_error *err) {
   RP_TRY(run_pass(conv, &conv->run[RP_DNNL_WEIGHT_GRADIENT], err));
-  add_gradient_sum(conv->gradient_sum, conv->gradient, conv->n_gradient);
+  const laid_out *gradient = &conv->weights[RP_DNNL_WEIGHT_GRADIENT];
+  add_gradient_sum(conv->gradient_sum, gradient->values, gradient->n);
   if (conv->spec.has_bias) add_gradient_sum(conv->bias_sum, conv->bias_gradient, (size_t)conv->spec.output.channels);
   return run_pass(conv, &conv->run[RP_DNNL_DATA_GRADIENT], err);
 }
 
 void rp_dnn_conv_clear(rp_dnn_conv *conv) {
-  memset(conv->gradient_sum, 0, conv->n_gradient * sizeof(float));
+  memset(conv->gradient_sum, 0, conv->weights[RP_DNNL_WEIGHT_GRADIENT].n * sizeof(float));
   if (conv->spec.has_bias) memset(conv->bias_sum, 0, (size_t)conv->spec.output.channels * sizeof(float));
 }
 
-rp_status rp_dnn_conv_gradient(rp_dnn_conv *conv, float *weights, float *bias, rp_error *err) {
-  /* The dense copy is free between two loads: kernels read their own. */
-  RP_TRY(run_pass(conv, &conv->unload, err));
-  memcpy(weights, conv->weights, n_weights(conv) * sizeof *weights);
+void rp_dnn_conv_gradient(const rp_dnn_conv *conv, float *weights, float *bias) {
+  const int32_t *positions = conv->weights[RP_DNNL_WEIGHT_GRADIENT].positions;
+  const size_t n = n_weights(conv);
+  for (size_t i = 0; i < n; i++) weights[i] = conv->gradient_sum[positions[i]];
   if (bias) memcpy(bias, conv->bias_sum, (size_t)conv->spec.output.channels * sizeof *bias);
-  return RP_OK;
 }

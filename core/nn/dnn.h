@@ -37,7 +37,7 @@ rp_status rp_dnn_conv_create(const rp_dnn *dnn, const rp_dnn_conv_spec *spec, rp
 void rp_dnn_conv_free(rp_dnn_conv **conv);
 
 /* weights: [K][C][R][S]; bias: [K], NULL without one. Both are copied. */
-rp_status rp_dnn_conv_load(rp_dnn_conv *conv, const float *weights, const float *bias, rp_error *err);
+void rp_dnn_conv_load(rp_dnn_conv *conv, const float *weights, const float *bias);
 
 rp_status rp_dnn_conv_forward(rp_dnn_conv *conv, rp_error *err);
 
@@ -47,6 +47,6 @@ rp_status rp_dnn_conv_backward(rp_dnn_conv *conv, rp_error *err);
 
 /* The sum of weight gradients: set to 0; or written to weights [K][C][R][S] and bias [K] (NULL without one), which are overwritten. */
 void rp_dnn_conv_clear(rp_dnn_conv *conv);
-rp_status rp_dnn_conv_gradient(rp_dnn_conv *conv, float *weights, float *bias, rp_error *err);
+void rp_dnn_conv_gradient(const rp_dnn_conv *conv, float *weights, float *bias);
 
 #endif

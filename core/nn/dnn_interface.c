@@ -105,3 +105,52 @@ dnnl_status_t rp_dnnl_convolution_create(dnnl_engine_t engine, rp_dnnl_pass pass
   dnnl_primitive_attr_destroy(attributes);
   return status;
 }
+
+/* A blocked layout: the outer strides of each dimension and the inner blocks, from the outside in. */
+typedef struct {
+  const int64_t *strides;
+  int n_blocks;
+  const int64_t *blocks, *of_dimension;
+} blocking;
+
+static dnnl_status_t blocking_of(rp_dnnl_description layout, blocking *out) {
+#if DNNL_VERSION_MAJOR >= 3
+  dnnl_format_kind_t kind;
+  const dnnl_dims_t *strides, *blocks, *of_dimension;
+  if (dnnl_memory_desc_query(layout, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked) return dnnl_unimplemented;
+  dnnl_status_t status = dnnl_memory_desc_query(layout, dnnl_query_strides, &strides);
+  if (status == dnnl_success) status = dnnl_memory_desc_query(layout, dnnl_query_inner_nblks_s32, &out->n_blocks);
+  if (status == dnnl_success) status = dnnl_memory_desc_query(layout, dnnl_query_inner_blks, &blocks);
+  if (status == dnnl_success) status = dnnl_memory_desc_query(layout, dnnl_query_inner_idxs, &of_dimension);
+  if (status != dnnl_success) return status;
+  out->strides = *strides, out->blocks = *blocks, out->of_dimension = *of_dimension;
+#else
+  if (layout->format_kind != dnnl_blocked || layout->extra.flags != 0) return dnnl_unimplemented;
+  const dnnl_blocking_desc_t *blocks = &layout->format_desc.blocking;
+  *out = (blocking){blocks->strides, blocks->inner_nblks, blocks->inner_blks, blocks->inner_idxs};
+#endif
+  return dnnl_success;
+}
+
+static int64_t position_of(const blocking *how, int64_t at[4]) {
+  int64_t position = 0, stride = 1;
+  for (int i = how->n_blocks - 1; i >= 0; i--) {
+    int64_t *index = &at[how->of_dimension[i]];
+    position += *index % how->blocks[i] * stride;
+    *index /= how->blocks[i];
+    stride *= how->blocks[i];
+  }
+  for (int d = 0; d < 4; d++) position += at[d] * how->strides[d];
+  return position;
+}
+
+dnnl_status_t rp_dnnl_weight_positions(rp_dnnl_description layout, const int64_t dims[4], int32_t *positions) {
+  blocking how;
+  dnnl_status_t status = blocking_of(layout, &how);
+  if (status != dnnl_success) return status;
+  for (int64_t k = 0; k < dims[0]; k++)
+    for (int64_t c = 0; c < dims[1]; c++)
+      for (int64_t r = 0; r < dims[2]; r++)
+        for (int64_t s = 0; s < dims[3]; s++) *positions++ = (int32_t)position_of(&how, (int64_t[4]){k, c, r, s});
+  return dnnl_success;
+}

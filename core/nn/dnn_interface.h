@@ -42,4 +42,9 @@ typedef struct {
 dnnl_status_t rp_dnnl_convolution_create(dnnl_engine_t engine, rp_dnnl_pass pass, const rp_dnnl_convolution *convolution,
                                          const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out);
 
+/* Where each value of dense [K][C][R][S] weights lies in a kernel's blocked layout, in floats. `positions`: [K·C·R·S], written. The
+ * layout's padding is what is not written. We copy weights by these and not by oneDNN's reorder: in 3.6 that loses values where K or C is
+ * no multiple of the block. dnnl_unimplemented: the layout is not blocked. */
+dnnl_status_t rp_dnnl_weight_positions(rp_dnnl_description layout, const int64_t dims[4], int32_t *positions);
+
 #endif

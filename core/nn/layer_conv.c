@@ -52,7 +52,9 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
 }
 
 static rp_status load(rp_layer *layer, const float *weights, const float *bias, rp_error *err) {
-  return rp_dnn_conv_load(layer->own, weights, bias, err);
+  (void)err;
+  rp_dnn_conv_load(layer->own, weights, bias);
+  return RP_OK;
 }
 
 static void clear(rp_layer *layer) {
@@ -60,7 +62,9 @@ static void clear(rp_layer *layer) {
 }
 
 static rp_status gradients(rp_layer *layer, float *weights, float *bias, rp_error *err) {
-  return rp_dnn_conv_gradient(layer->own, weights, bias, err);
+  (void)err;
+  rp_dnn_conv_gradient(layer->own, weights, bias);
+  return RP_OK;
 }
 
 const rp_layer_functions RP_CONV_LAYER = {.extent = extent,
