@@ -1,5 +1,8 @@
-/* shapes.c: the embedded data set. One of ten shapes, at any place, size and angle, in any colour, on a textured ground among smaller
- * scraps, partly covered, under noise. Colours say nothing about the class.
+/* shapes.c: the embedded data set. One of ten shapes, at any place, size, angle and stretch, somewhat brighter than a textured ground,
+ * among smaller shapes of any class, partly covered by one, under noise. Colours say nothing about the class; that the largest shape counts
+ * has to be learned.
+ *
+ * Hard enough to overfit: training images are pairs, two shots of one scene under different noise, so that 5,000 of them hold 2,500 scenes.
  *
  * An image is a function of (seed, set, index): its numbers come from the Philox stream of that key, in the order in which they are asked
  * for. The arithmetic is + − × ÷ and square root in double, all of them correctly rounded, so that every machine and compiler makes the
@@ -15,8 +18,10 @@ enum { DEFAULT_TRAIN = 5000, DEFAULT_TEST = 2000, MOST_IMAGES = 1000000 };
 enum { DRAWS_SCENE, DRAWS_NOISE }; /* index c of the stream's key */
 
 /* What makes the task hard; tuned so that a small net fits 5,000 images and errs on a quarter of new ones. */
-enum { GRID = 5, MOST_SCRAPS = 4, NOISE = 36 };
-static const double LEAST_RADIUS = 7, MOST_RADIUS = 12;
+enum { GRID = 5, MOST_BEHIND = 6, MOST_BEFORE = 1, NOISE = 16 };
+static const double LEAST_RADIUS = 6.5, MOST_RADIUS = 9.5, LEAST_DECOY = 3, MOST_DECOY = 5.5, LEAST_STRETCH = 0.5;
+static const double DARKEST_GROUND = 10, BRIGHTEST_GROUND = 150, LEAST_CONTRAST = 60, MOST_CONTRAST = 110;
+static const double MARGIN = 8;
 
 typedef struct {
   rp_stream stream;
@@ -37,13 +42,14 @@ typedef struct {
 
 static colour any_colour(draws *from) {
   colour drawn;
-  for (int c = 0; c < CHANNELS; c++) drawn.channel[c] = between(from, 0, 255);
+  for (int c = 0; c < CHANNELS; c++) drawn.channel[c] = between(from, DARKEST_GROUND, BRIGHTEST_GROUND);
   return drawn;
 }
 
 /* A place, a size and an angle on the image: where (0, 0) and the unit of a form's own coordinates lie. */
 typedef struct {
   double x, y, radius, cosine, sine;
+  double stretch; /* of its width, ≤ 1 */
 } frame;
 
 static frame any_frame(draws *from, double margin, double least_radius, double most_radius) {
@@ -51,6 +57,7 @@ static frame any_frame(draws *from, double margin, double least_radius, double m
   drawn.radius = between(from, least_radius, most_radius);
   drawn.x = between(from, margin, SIDE - margin);
   drawn.y = between(from, margin, SIDE - margin);
+  drawn.stretch = between(from, LEAST_STRETCH, 1);
   double u = between(from, -1, 1), v;
   v = between(from, -1, 1);
   double length = sqrt(u * u + v * v);
@@ -98,16 +105,10 @@ static int in_star(double x, double y) {
   for (int i = 0; i < 5; i++) n_inside += NORMALS[i][0] * x + NORMALS[i][1] * y <= 0.36;
   return n_inside >= 4 && x * x + y * y <= 1.4;
 }
-static int in_bar(double x, double y) {
-  return fabs(x) <= 1 && fabs(y) <= 0.35;
-}
 
 typedef int form(double x, double y);
 static form *const CLASSES[N_CLASSES] = {in_disc,  in_ring,     in_square,    in_frame, in_triangle,
                                          in_cross, in_crescent, in_half_disc, in_tee,   in_star};
-static form *const SCRAPS[] = {in_bar, in_disc, in_square};
-enum { N_SCRAPS = sizeof SCRAPS / sizeof SCRAPS[0] };
-
 /* An image in double, before noise and rounding. */
 typedef struct {
   double pixels[CHANNELS][SIDE][SIDE];
@@ -119,7 +120,7 @@ static double coverage(form *is_inside, const frame *where, int row, int column)
   for (int i = 0; i < 9; i++) {
     double dx = (column + (2 * (i % 3) + 1) / 6.0 - where->x) / where->radius;
     double dy = (row + (2 * (i / 3) + 1) / 6.0 - where->y) / where->radius;
-    n_inside += is_inside(where->cosine * dx + where->sine * dy, where->cosine * dy - where->sine * dx);
+    n_inside += is_inside((where->cosine * dx + where->sine * dy) / where->stretch, where->cosine * dy - where->sine * dx);
   }
   return n_inside / 9.0;
 }
@@ -160,21 +161,19 @@ static colour paint_ground(canvas *image, draws *from) {
   return mean;
 }
 
-/* A colour that differs from the ground's by 64 … 192 in one channel at least. */
+/* A colour that is brighter than the ground's mean in every channel. */
 static colour ink_on(const colour *ground, draws *from) {
-  colour ink = any_colour(from);
-  double distance = 0;
-  for (int c = 0; c < CHANNELS; c++) distance = fmax(distance, fabs(ink.channel[c] - ground->channel[c]));
-  for (int c = 0; c < CHANNELS && distance < 64; c++) ink.channel[c] += ink.channel[c] < 128 ? 128 : -128;
+  colour ink;
+  for (int c = 0; c < CHANNELS; c++) ink.channel[c] = ground->channel[c] + between(from, LEAST_CONTRAST, MOST_CONTRAST);
   return ink;
 }
 
-static void scatter_scraps(canvas *image, uint32_t n, draws *from) {
+static void scatter_decoys(canvas *image, uint32_t n, const colour *ground, draws *from) {
   for (uint32_t i = 0; i < n; i++) {
-    form *scrap = SCRAPS[below(from, N_SCRAPS)];
-    colour ink = any_colour(from);
-    frame where = any_frame(from, 0, 2, 4);
-    paint(image, scrap, &where, &ink);
+    form *decoy = CLASSES[below(from, N_CLASSES)];
+    colour ink = ink_on(ground, from);
+    frame where = any_frame(from, 0, LEAST_DECOY, MOST_DECOY);
+    paint(image, decoy, &where, &ink);
   }
 }
 
@@ -191,16 +190,18 @@ static void round_with_noise(const canvas *image, const rp_stream *noise, uint8_
 }
 
 static void draw_image(uint64_t seed, rp_part set, uint32_t index, int label, uint8_t *bytes) {
-  draws scene = {.stream = rp_stream_of(seed, RP_DRAW_SHAPES, (uint32_t)set, index, DRAWS_SCENE, 0)};
+  /* Labels take turns, so that an image and its second shot are N_CLASSES apart. */
+  uint32_t shot = set == RP_TRAIN ? index / (2 * N_CLASSES) * N_CLASSES + index % N_CLASSES : index;
+  draws scene = {.stream = rp_stream_of(seed, RP_DRAW_SHAPES, (uint32_t)set, shot, DRAWS_SCENE, 0)};
   rp_stream noise = rp_stream_of(seed, RP_DRAW_SHAPES, (uint32_t)set, index, DRAWS_NOISE, 0);
   canvas image;
   colour ground = paint_ground(&image, &scene);
-  uint32_t n_behind = below(&scene, MOST_SCRAPS + 1), n_before = below(&scene, 3);
-  scatter_scraps(&image, n_behind, &scene);
+  uint32_t n_behind = below(&scene, MOST_BEHIND + 1), n_before = below(&scene, MOST_BEFORE + 1);
+  scatter_decoys(&image, n_behind, &ground, &scene);
   colour ink = ink_on(&ground, &scene);
-  frame where = any_frame(&scene, 10, LEAST_RADIUS, MOST_RADIUS);
+  frame where = any_frame(&scene, MARGIN, LEAST_RADIUS, MOST_RADIUS);
   paint(&image, CLASSES[label], &where, &ink);
-  scatter_scraps(&image, n_before, &scene);
+  scatter_decoys(&image, n_before, &ground, &scene);
   round_with_noise(&image, &noise, bytes);
 }
 
