@@ -81,7 +81,10 @@ PACKAGES := gcc make libdnnl-dev libopenblas-dev liblapacke-dev libyaml-dev libs
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 deps:
-	@missing=""; for package in $(PACKAGES); do \
+	@$(call install_missing,$(PACKAGES))
+
+# $(call install_missing,PACKAGES): a shell command that asks for root only where something is missing.
+install_missing = missing=""; for package in $(1); do \
 	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then echo "Please install:$$missing"; exit 1; fi; \
@@ -116,8 +119,23 @@ install: all
 	install -m 644 rankers/ranker.h $(DESTDIR)$(PREFIX)/include/repr
 	cp -r experiments/schemes experiments/models experiments/paper experiments/*.yaml $(DESTDIR)$(PREFIX)/share/repr
 
+# Each parser of files from outside, FUZZ_SECONDS long, from its corpus on. What is found lands in build-fuzz/, as does what the corpora grow by.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+fuzz: deps
+	@$(call install_missing,clang libclang-rt-dev)
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang CFLAGS='$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined' build-fuzz/librepr.a
+	@set -e; for name in $(FUZZERS); do mkdir -p build-fuzz/corpus/$$name build-fuzz/found; \
+	  clang -std=c11 -D_GNU_SOURCE -I. $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_$$name.c build-fuzz/librepr.a $(LIBRARIES) \
+	    -o build-fuzz/fuzz_$$name; \
+	  build-fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=20 -close_fd_mask=1 -print_final_stats=1 \
+	    -artifact_prefix=build-fuzz/found/$$name- build-fuzz/corpus/$$name tests/fuzz/corpus/$$name; done
+
 bench: all
-	sh tests/bench/compare.sh
+	@$(call install_missing,python3-torch)
+	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/bench_train
+	PYTHON=/usr/bin/python3 sh tests/bench/compare.sh $(BUILD)/tests/bench/bench_train $(BENCH)
 
 clean:
 	rm -rf build build-*
@@ -128,9 +146,10 @@ help:
 	@echo "make demo        deps, build, a small sweep on generated images, its table and figures"
 	@echo "make test        deps, build, all tests"
 	@echo "make test-sanitized   the unit, fault and corpus tests under the address and undefined-behaviour sanitizers"
-	@echo "make bench       training speed beside PyTorch"
+	@echo "make fuzz FUZZ_SECONDS=60   each parser of files from outside under libFuzzer"
+	@echo "make bench       training speed beside PyTorch (BENCH='5 --model c3 --evaluate')"
 	@echo "make install PREFIX=/usr/local"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all deps demo test test-sanitized all-and-tests tests install bench clean help
+.PHONY: all deps demo test test-sanitized all-and-tests tests install fuzz bench clean help

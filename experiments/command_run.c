@@ -82,7 +82,7 @@ static const struct argp ARGP = {
     "EXPERIMENT",
     "Computes what is missing of an experiment (a file, or the name of one in experiments/). Safe to interrupt or "
     "kill: the same command goes on from the last finished op.\v"
-    "Example: repr run experiments/demo.yaml --jobs 2 --set train.lr=0.02",
+    "Example: repr run experiments/demo.yaml --jobs 2 --set train.optimizer.lr=0.02",
     0,
     0,
     0};
