@@ -73,6 +73,33 @@ static rp_status check_shadows(const rp_campaign *campaign, rp_error *err) {
   return RP_OK;
 }
 
+/* Ids know a criterion by the name that it calls itself, so within an experiment a name must mean one file. */
+static rp_status check_name(const rp_criterion_plan *one, const rp_criterion_plan *other, rp_error *err) {
+  if (strcmp(one->description.name, other->description.name) != 0 || rp_id_equal(one->description.file_hash, other->description.file_hash))
+    return RP_OK;
+  return rp_fail(err, RP_EINPUT, "two rankers call themselves '%s': %s and %s; change the .name of one, since results are kept under it",
+                 one->description.name, one->path, other->path);
+}
+
+static rp_status check_names(const rp_campaign *campaign, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) const rp_criterion_plan **first = NULL; /* of each name */
+  size_t n = 0, capacity = 0;
+  for (int t = 0; t < campaign->experiment.n_trials; t++)
+    for (int i = 0; i < campaign->plans[t].program.n_steps; i++) {
+      const rp_criterion_plan *criterion = &campaign->plans[t].criteria[i];
+      if (!criterion->path) continue;
+      size_t k = 0;
+      while (k < n && strcmp(first[k]->description.name, criterion->description.name) != 0) k++;
+      if (k < n) {
+        RP_TRY(check_name(first[k], criterion, err));
+        continue;
+      }
+      RP_TRY(rp_grow(&first, n, &capacity, sizeof *first, err));
+      first[n++] = criterion;
+    }
+  return RP_OK;
+}
+
 rp_status rp_campaign_trial_name(const rp_campaign *campaign, int trial, char **name, rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text text = {0};
   const rp_trial *row = &campaign->experiment.trials[trial];
@@ -100,7 +127,7 @@ static rp_status open_campaign(const char *experiment, const char *const *sets, 
     const rp_dataset *dataset = &campaign->datasets[campaign->dataset_of[i]].dataset;
     RP_TRY(rp_trial_plan_build(trial->config, trial->seed, dataset, campaign->rankers, &campaign->plans[i], err));
   }
-  return RP_OK;
+  return check_names(campaign, err);
 }
 
 rp_status rp_campaign_open(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *out,

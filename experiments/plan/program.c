@@ -219,21 +219,6 @@ static rp_status read_drop(const builder *self, const rp_node *map, rp_drop_requ
   return read_skip(drop->skip_node, drop, err);
 }
 
-/* A criterion stands in ids by its name and options, not by the folder that it happens to lie in. */
-static rp_status ranker_for_ids(const rp_node *ranker, rp_node **out, rp_error *err) {
-  RP_CLEANUP(rp_node_free) rp_node *copy = NULL;
-  RP_CLEANUP(rp_node_free) rp_node *name = NULL;
-  RP_CLEANUP(rp_free_pointer) char *stem = NULL;
-  const char *text = rp_node_text(rp_node_get(ranker, "name"));
-  RP_TRY(rp_node_copy(ranker, &copy, err));
-  if (strchr(text, '/') || rp_is_file_name(text)) RP_TRY(rp_stem_of(text, &stem, err));
-  RP_TRY(rp_node_string(stem ? stem : text, NULL, &name, err));
-  RP_TRY(rp_node_put(copy, "name", &name, err));
-  *out = copy;
-  copy = NULL;
-  return RP_OK;
-}
-
 static rp_status skip_for_ids(const rp_drop_request *drop, rp_node **out, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *list = NULL;
   RP_TRY(rp_node_new(RP_NODE_LIST, NULL, &list, err));
@@ -247,25 +232,21 @@ static rp_status skip_for_ids(const rp_drop_request *drop, rp_node **out, rp_err
   return RP_OK;
 }
 
+/* Without the ranker: only its plugin knows which of its options are defaults. */
 static rp_status drop_params(const builder *self, const rp_node *map, const rp_drop_request *drop, char **out, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *own = NULL;
   RP_CLEANUP(rp_node_free) rp_node *usual = NULL;
   RP_CLEANUP(rp_node_free) rp_node *params = NULL;
-  RP_CLEANUP(rp_node_free) rp_node *ranker = NULL;
-  RP_CLEANUP(rp_node_free) rp_node *usual_ranker = NULL;
   RP_CLEANUP(rp_node_free) rp_node *skip = NULL;
   RP_TRY(rp_node_copy(map, &own, err));
-  RP_TRY(ranker_for_ids(rp_node_get(map, "ranker"), &ranker, err));
   RP_TRY(skip_for_ids(drop, &skip, err));
   RP_TRY(rp_node_put(rp_node_get(own, "limits"), "skip", &skip, err));
   RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &usual, err));
   RP_TRY(rp_keys_fill(&rp_op_keys, "drop", usual, err));
-  RP_TRY(rp_node_copy(rp_node_get(usual, "ranker"), &usual_ranker, err));
   rp_node_remove(own, "ranker");
   RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &params, err));
   RP_TRY(put_different_leaves(params, "", own, usual, err));
   RP_TRY(put_different_leaves(params, "score", rp_node_get(self->config, "score"), rp_node_get(self->defaults, "score"), err));
-  RP_TRY(put_different(params, "ranker", ranker, usual_ranker, err));
   return rp_node_json(params, out, err);
 }
 

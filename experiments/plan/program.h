@@ -46,9 +46,9 @@ typedef struct {
     rp_drop_request drop;
     rp_regrow_options regrow;
   } as;
-  char
-      *params; /* canonical JSON of its parameters that differ from their defaults, "{}" where none; goes into ids. A ranker stands there by
-                * its file's name without folder and .so; train includes threads, augmentation and the epoch's lr, not the epoch's number */
+  /* Canonical JSON of its parameters that differ from their defaults, "{}" where none; goes into ids. A drop's lack the ranker until
+   * rp_trial_plan_build, which knows the plugin, adds it; train's include threads, augmentation and the epoch's lr, not its number. */
+  char *params;
 } rp_step;
 
 typedef struct {

@@ -4,6 +4,7 @@
 #include "core/base/memory.h"
 #include "core/base/text.h"
 #include "core/ranking/options.h"
+#include "experiments/config/yaml.h"
 #include "experiments/plan/ids.h"
 #include "experiments/plan/model_file.h"
 
@@ -120,11 +121,53 @@ static rp_status plan_drop(const rp_drop_request *drop, const rp_dataset *datase
   return status;
 }
 
+/* ---- What ids say of a criterion
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+static rp_status put_word(rp_node *map, const char *key, const char *text, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *value = NULL;
+  RP_TRY(rp_node_scalar(text, NULL, &value, err));
+  return rp_node_put(map, key, &value, err);
+}
+
+/* A criterion stands in ids by the name that it calls itself (no path: rule 27) and by the settings that differ from its own defaults, so
+ * that a default may be written out or not. */
+static rp_status describe_for_ids(const rp_criterion_plan *criterion, rp_node *map, rp_error *err) {
+  const rp_plugin_description *description = &criterion->description;
+  RP_TRY(put_word(map, "name", description->name, err));
+  const char *normalise = rp_normalise_name(criterion->normalise);
+  if (strcmp(normalise, description->normalise ? description->normalise : "none") != 0) RP_TRY(put_word(map, "normalise", normalise, err));
+  for (int i = 0; i < description->n_options; i++) {
+    if (criterion->options[i].number == description->options[i].default_number) continue;
+    RP_CLEANUP(rp_free_pointer) char *text = NULL;
+    RP_TRY(rp_ranker_option_text(description, i, &criterion->options[i], &text, err));
+    RP_TRY(put_word(map, description->options[i].name, text, err));
+  }
+  return RP_OK;
+}
+
+static rp_status complete_params(rp_step *step, const rp_criterion_plan *criterion, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *params = NULL;
+  RP_CLEANUP(rp_node_free) rp_node *ranker = NULL;
+  RP_TRY(rp_yaml_parse(step->params, "params", &params, err));
+  RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &ranker, err));
+  RP_TRY(describe_for_ids(criterion, ranker, err));
+  RP_TRY(rp_node_put(params, "ranker", &ranker, err));
+  RP_CLEANUP(rp_free_pointer) char *text = NULL;
+  RP_TRY(rp_node_json(params, &text, err));
+  char *old = step->params;
+  step->params = text, text = old;
+  return RP_OK;
+}
+
 static rp_status plan_criteria(rp_trial_plan *plan, const rp_dataset *dataset, const char *rankers, rp_error *err) {
   RP_TRY(rp_allocate((size_t)plan->program.n_steps + 1, sizeof *plan->criteria, &plan->criteria, err));
-  for (int i = 0; i < plan->program.n_steps; i++)
-    if (plan->program.steps[i].kind == RP_OP_DROP)
-      RP_TRY(plan_drop(&plan->program.steps[i].as.drop, dataset, rankers, &plan->criteria[i], err));
+  for (int i = 0; i < plan->program.n_steps; i++) {
+    rp_step *step = &plan->program.steps[i];
+    if (step->kind != RP_OP_DROP) continue;
+    RP_TRY(plan_drop(&step->as.drop, dataset, rankers, &plan->criteria[i], err));
+    RP_TRY(complete_params(step, &plan->criteria[i], err));
+  }
   return RP_OK;
 }
 

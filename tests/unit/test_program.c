@@ -268,7 +268,7 @@ static void a_drop_says_what_differs_from_its_defaults(void **unused) {
   assert_string_equal(
       step->params,
       "{\"gate\":false,\"limits.drop_at_most\":50,\"limits.keep_at_least\":2,\"limits.scope\":\"layer\","
-      "\"limits.skip\":[\"a\",\"b\"],\"p\":12.5,\"ranker\":{\"flag\":true,\"name\":\"mine\",\"normalise\":\"layer-l2\",\"x\":1},"
+      "\"limits.skip\":[\"a\",\"b\"],\"p\":12.5,"
       "\"score.data\":\"train\",\"score.images\":500}");
 }
 

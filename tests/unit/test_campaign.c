@@ -1,0 +1,93 @@
+/* test_campaign.c: what an experiment's criteria mean for the ids of its trials. */
+#include "experiments/plan/campaign.h"
+#include "tests/ranker_files.h"
+#include "tests/yaml_files.h"
+
+#define SMALL                                                                                                                              \
+  "model: {name: c3-authors, filters: 4}\n"                                                                                                \
+  "data: {name: shapes, train: 40, validation: 20, test: 20}\n"                                                                            \
+  "train: {epochs: 3, batch: 10}\n"                                                                                                        \
+  "scheme: {name: repr, s1: 1, s2: 1, n: 1}\n"
+
+static rp_campaign campaign; /* of the running test */
+
+static rp_status open_campaign(const char *arms, rp_error *err) {
+  char yaml[4096];
+  snprintf(yaml, sizeof yaml, SMALL "arms:\n%s", arms);
+  return rp_campaign_open(test_file("e.yaml", yaml), NULL, 0, NULL, &campaign, err);
+}
+
+static int find_built_rankers(void **unused) {
+  (void)unused;
+  return setenv("REPR_RANKERS", built_file("rankers"), 1);
+}
+
+static int close_campaign(void **unused) {
+  (void)unused;
+  rp_campaign_free(&campaign);
+  return 0;
+}
+
+/* A copy of a built-in criterion in the test's folder, with `tail` bytes behind it that no loader looks at. */
+static const char *copy_of(const char *name, const char *copy, size_t tail) {
+  static char path[256];
+  rp_error err = {0};
+  rp_mapped_file map;
+  assert_ok(rp_map_file(built_file(name), &map, &err), err);
+  char *bytes = calloc(map.size + tail, 1);
+  assert_non_null(bytes);
+  memcpy(bytes, map.bytes, map.size);
+  snprintf(path, sizeof path, "%s/%s", test_folder(), copy);
+  assert_ok(rp_write_file(path, bytes, map.size + tail, &err), err);
+  free(bytes);
+  rp_unmap_file(&map);
+  return path;
+}
+
+static int ids_are_equal(int a, int b) {
+  return rp_id_equal(campaign.plans[a].id, campaign.plans[b].id);
+}
+
+static void rule_27_a_criterions_default_may_be_written_out_or_not(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  assert_ok(open_campaign("  a: {scheme.ranker: ortho}\n"
+                          "  b: {scheme.ranker: {name: ortho, variant: paper}}\n"
+                          "  c: {scheme.ranker: {name: ortho, normalise: none}}\n"
+                          "  d: {scheme.ranker: {name: ortho, variant: authors}}\n"
+                          "  e: {scheme.ranker: {name: ortho, normalise: layer-l2}}\n"
+                          "  f: {scheme.ranker: l2}\n",
+                          &err),
+            err);
+  assert_int_equal(campaign.experiment.n_trials, 6);
+  assert_true(ids_are_equal(0, 1) && ids_are_equal(0, 2));
+  for (int one = 2; one < 6; one++)
+    for (int other = 2; other < one; other++) assert_false(ids_are_equal(one, other));
+}
+
+static void rule_27_a_trial_is_named_by_what_its_criterion_calls_itself_and_not_by_a_path(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  char arms[1024];
+  snprintf(arms, sizeof arms, "  a: {scheme.ranker: ortho}\n  b: {scheme.ranker: %s}\n", copy_of("rankers/ortho.so", "elsewhere.so", 0));
+  assert_ok(open_campaign(arms, &err), err);
+  assert_true(ids_are_equal(0, 1));
+}
+
+static void two_files_that_call_themselves_alike_are_refused(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  char arms[1024];
+  snprintf(arms, sizeof arms, "  a: {scheme.ranker: l2}\n  b: {scheme.ranker: %s}\n", copy_of("rankers/l2.so", "mine.so", 1));
+  assert_fails(open_campaign(arms, &err), RP_EINPUT, err, "two rankers call themselves 'l2'");
+  assert_non_null(strstr(err.message, "mine.so"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(rule_27_a_criterions_default_may_be_written_out_or_not, close_campaign),
+      cmocka_unit_test_teardown(rule_27_a_trial_is_named_by_what_its_criterion_calls_itself_and_not_by_a_path, close_campaign),
+      cmocka_unit_test_teardown(two_files_that_call_themselves_alike_are_refused, close_campaign),
+  };
+  return cmocka_run_group_tests_name("campaign", tests, find_built_rankers, NULL);
+}
