@@ -1,6 +1,6 @@
 /* store.h: what was computed, in one SQLite file: the write side, and what a run has to read back to go on.
  *
- * Tables are normalised and private; the views of views.sql are the contract for people's own SQL (DESIGN 8) and for results/query.h. One
+ * Tables are normalised and private; the views of views.sql are the contract for people's own SQL and for results/query.h. One
  * process writes at a time, any number read (write-ahead log). All functions that write may be called again with the same content: nothing
  * changes then. Group what belongs together between rp_store_begin and rp_store_commit; outside of them each call is its own transaction.
  *
@@ -42,7 +42,7 @@ void rp_store_rollback(rp_store *store);
 
 /* ---- Where results come from --------------------------------------------------------------------------- */
 
-/* The first five decide numbers, so they tell environments apart (DESIGN 7); the other three only say where a state came from. None is
+/* The first five decide numbers, so they tell environments apart; the other three only say where a state came from. None is
  * NULL. */
 typedef struct {
   const char *instruction_set; /* "avx2" */

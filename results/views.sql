@@ -1,4 +1,4 @@
--- views.sql: the contract for people's own SQL (DESIGN 8). Units stand in the names; accuracies are fractions; times are UTC; NULL = not measured.
+-- views.sql: the contract for people's own SQL. Units stand in the names; accuracies are fractions; times are UTC; NULL = not measured.
 -- The views show each experiment's newest plan, and repeat a state's rows for every trial whose path contains it (rule 28).
 
 DROP VIEW IF EXISTS v_trials;

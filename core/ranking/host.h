@@ -1,4 +1,4 @@
-/* host.h: a plugin at work: its calls, with everything that could go wrong in them, and the services that it is given (DESIGN 10).
+/* host.h: a plugin at work: its calls, with everything that could go wrong in them, and the services that it is given.
  *
  * One rp_host is one criterion for one event; the hosts of a scoring pass share the view of the net, the choice of images and what was
  * measured by ablation already, so that two oracles cost no more than one. */

@@ -1,4 +1,4 @@
-/* plugin.h: ranking criteria as shared objects: found, checked in a child process, loaded, described (DESIGN 10).
+/* plugin.h: ranking criteria as shared objects: found, checked in a child process, loaded, described.
  *
  * Loading runs code of the plugin (its constructors), which may crash, hang or change the processor's floating-point modes. So a plugin is
  * first loaded in a child process, which sends back what it found; only what passed there is loaded for good. */

@@ -1,4 +1,4 @@
-/* ids.h: what states, requests and trials are called: hashes of what decides them (DESIGN 7, SEMANTICS rules 26 to 28).
+/* ids.h: what states, requests and trials are called: hashes of what decides them (SEMANTICS rules 26 to 28).
  *
  * The same on every machine. Where one of these moves, everything stored under the old ids is computed anew: a test with golden ids guards
  * them. */

@@ -1,4 +1,4 @@
-/* environment.h: what this process computes with, as far as it decides numbers (DESIGN 7), and where it runs. */
+/* environment.h: what this process computes with, as far as it decides numbers, and where it runs. */
 #ifndef RP_WORK_ENVIRONMENT_H
 #define RP_WORK_ENVIRONMENT_H
 

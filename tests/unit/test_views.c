@@ -1,4 +1,4 @@
-/* The views of DESIGN 8: their columns, and what their rows mean. Expected values are worked out by hand from the scripts of the trials. */
+/* The views: their columns, and what their rows mean. Expected values are worked out by hand from the scripts of the trials. */
 #include "tests/synthetic_store.h"
 
 #include "results/query.h"
