@@ -61,10 +61,9 @@ static rp_status find_trial(const rp_trial_list *trials, const char *name, const
 static rp_status print_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
   (void)err;
   int *n_rows = user;
-  for (int i = 0; i < n_columns && *n_rows == 0; i++) printf("%-14s", names[i]);
-  if ((*n_rows)++ == 0) putchar('\n');
-  for (int i = 0; i < n_columns; i++) printf("%-14.60s", values[i] ? values[i] : "-");
-  putchar('\n');
+  for (int i = 0; i < n_columns && *n_rows == 0; i++) printf("%-14s%s", names[i], i + 1 < n_columns ? " " : "\n");
+  (*n_rows)++;
+  for (int i = 0; i < n_columns; i++) printf("%-14.60s%s", values[i] ? values[i] : "-", i + 1 < n_columns ? " " : "\n");
   return RP_OK;
 }
 
@@ -90,7 +89,8 @@ static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *e
   return print_table(store, "events",
                      "SELECT DISTINCT epoch, cycle, event, dropped, round(test_acc_before, 4) AS test_before, round(test_acc_after, 4) AS "
                      "test_after, limits_used, "
-                     "ties_at_cut, constraints_asked AS asked, constraints_met AS met, max_cos_left, round(seconds, 2) AS seconds FROM "
+                     "ties_at_cut, constraints_asked AS asked, constraints_met AS met, iif(max_cos_left IS NULL, NULL, printf('%.1e', "
+                     "max_cos_left)) AS max_cos_left, round(seconds, 2) AS seconds FROM "
                      "v_events WHERE trial = ?1",
                      hex, err);
 }
