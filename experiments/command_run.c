@@ -2,6 +2,7 @@
 #include "experiments/command.h"
 #include "experiments/plan/campaign.h"
 #include "experiments/work/coordinator.h"
+#include "experiments/work/pool.h"
 
 #include "core/base/files.h"
 #include "core/base/memory.h"
@@ -10,13 +11,14 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { OPTION_SET = 1, OPTION_NO_SHARE, OPTION_FAIL_FAST, OPTION_RETRY, OPTION_DB, OPTION_DATA, MOST_SETS = 256, MOST_JOBS = 256 };
+enum { OPTION_SET = 1, OPTION_NO_SHARE, OPTION_FAIL_FAST, OPTION_RETRY, OPTION_DB, OPTION_DATA, MOST_SETS = 256 };
 
 typedef struct {
   const char *experiment, *database, *data;
@@ -41,7 +43,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
   case 'j': {
     char *end;
     long jobs = strtol(value, &end, 10);
-    if (*end || jobs < 1 || jobs > MOST_JOBS) argp_error(state, "--jobs %s: a number from 1 to %d is expected", value, MOST_JOBS);
+    if (*end || jobs < 1 || jobs > RP_MOST_WORKERS) argp_error(state, "--jobs %s: a number from 1 to %d is expected", value, RP_MOST_WORKERS);
     arguments->options.jobs = (int)jobs;
     return 0;
   }
@@ -130,9 +132,15 @@ static rp_status run(run_arguments *arguments, rp_error *err) {
   return status;
 }
 
+/* The cores that this process may use: a batch system often grants fewer than the machine has. */
+static int usable_cores(void) {
+  cpu_set_t cores;
+  int n = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+  return n < RP_MOST_WORKERS ? n : RP_MOST_WORKERS;
+}
+
 rp_status rp_command_run(int n, char **arguments, rp_error *err) {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  run_arguments parsed = {.database = rp_default_database(), .options = {.jobs = cores > 0 ? (int)cores : 1, .share = 1}};
+  run_arguments parsed = {.database = rp_default_database(), .options = {.jobs = usable_cores(), .share = 1}};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
   return run(&parsed, err);

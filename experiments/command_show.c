@@ -73,6 +73,16 @@ static rp_status print_table(rp_store *store, const char *title, const char *sql
   return rp_query_rows(store, sql, trial, print_row, &n_rows, err);
 }
 
+static const char EPOCHS_SQL[] =
+    "SELECT DISTINCT epoch, phase, lr, round(train_loss, 4) AS train_loss, round(train_acc, 4) AS train_acc, round(val_acc, 4) AS val_acc,"
+    " round(test_acc, 4) AS test_acc, round(ortho_mean, 4) AS ortho_mean, active_filters"
+    " FROM v_epochs WHERE trial = ?1 ORDER BY epoch";
+static const char EVENTS_SQL[] =
+    "SELECT DISTINCT epoch, cycle, event, dropped, round(test_acc_before, 4) AS test_before, round(test_acc_after, 4) AS test_after,"
+    " limits_used, ties_at_cut, constraints_asked AS asked, constraints_met AS met,"
+    " iif(max_cos_left IS NULL, NULL, printf('%.1e', max_cos_left)) AS max_cos_left, round(seconds, 2) AS seconds"
+    " FROM v_events WHERE trial = ?1";
+
 static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *err) {
   char hex[RP_ID_HEX + 1];
   rp_id_hex(trial->trial, hex);
@@ -80,19 +90,8 @@ static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *e
          trial->epochs);
   if (trial->message) printf("failed: %s\n", trial->message);
   RP_TRY(print_table(store, "settings", "SELECT printf('%-30s', key) AS key, value FROM v_params WHERE trial = ?1 ORDER BY key", hex, err));
-  RP_TRY(print_table(
-      store, "epochs",
-      "SELECT DISTINCT epoch, phase, lr, round(train_loss, 4) AS train_loss, round(train_acc, 4) AS train_acc, round(val_acc, 4) AS "
-      "val_acc, "
-      "round(test_acc, 4) AS test_acc, round(ortho_mean, 4) AS ortho_mean, active_filters FROM v_epochs WHERE trial = ?1 ORDER BY epoch",
-      hex, err));
-  return print_table(store, "events",
-                     "SELECT DISTINCT epoch, cycle, event, dropped, round(test_acc_before, 4) AS test_before, round(test_acc_after, 4) AS "
-                     "test_after, limits_used, "
-                     "ties_at_cut, constraints_asked AS asked, constraints_met AS met, iif(max_cos_left IS NULL, NULL, printf('%.1e', "
-                     "max_cos_left)) AS max_cos_left, round(seconds, 2) AS seconds FROM "
-                     "v_events WHERE trial = ?1",
-                     hex, err);
+  RP_TRY(print_table(store, "epochs", EPOCHS_SQL, hex, err));
+  return print_table(store, "events", EVENTS_SQL, hex, err);
 }
 
 rp_status rp_command_show(int n, char **arguments, rp_error *err) {

@@ -62,6 +62,8 @@ int main(int n, char **arguments) {
     return n < 2 ? rp_status_exit(RP_EUSAGE) : 0;
   }
   rp_status status = strcmp(arguments[1], "worker") == 0 ? rp_worker_serve(WORKER_FD, &err) : run_command(n, arguments, &err);
+  /* What was printed is a result too: a full disk must not pass for success. */
+  if (status == RP_OK && (fflush(stdout) != 0 || ferror(stdout))) status = rp_fail_errno(&err, RP_EIO, "the output cannot be written");
   if (status != RP_OK) fprintf(stderr, "repr: %s\n", err.message);
   return rp_status_exit(status);
 }

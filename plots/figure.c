@@ -51,7 +51,7 @@ int rp_plot_format_of(const char *name, rp_plot_format *out) {
   return 0;
 }
 
-/* ---- Script -------------------------------------------------------------------------------------------- */
+/* ---- Script ---------------------------------------------------------------------------------- */
 
 /* The three terminals draw the same picture: one column (8.5 cm) wide, PNG with 1000 pixels. They differ in what a unit of text and of line
  * width is. */
@@ -90,7 +90,7 @@ static rp_status write_script(const rp_figure_data *data, int figure, const char
   return rp_text_check(script, err);
 }
 
-/* ---- Files --------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 /* FOLDER/EXPERIMENT-FIGURE.FORMAT; what cannot stand in a file's name becomes '-'. */
 static rp_status path_of(const rp_plot_options *options, const char *experiment, const char *figure, char **path, rp_error *err) {

@@ -83,7 +83,7 @@ static rp_status write_arms(const rp_figure_data *data, const rp_figure_arm *arm
   return RP_OK;
 }
 
-/* ---- Phases -------------------------------------------------------------------------------------------- */
+/* ---- Phases ---------------------------------------------------------------------------------- */
 
 typedef struct {
   int from, to; /* epochs at whose ends the drop and the regrow happen */
@@ -131,7 +131,7 @@ static int write_phases(const rp_figure_data *data, const rp_figure_arm *arms, i
   return n_phases;
 }
 
-/* ---- Published points ---------------------------------------------------------------------------------- */
+/* ---- Published points ------------------------------------------------------------------------ */
 
 /* A datablock for each published series of a panel, empty where it is not wanted: epoch, accuracy in %. Lines of the file:
  * figure,panel,series,epoch,value. */
@@ -151,7 +151,7 @@ static void write_published(int wanted, rp_text *script) {
     }
 }
 
-/* ---- The figure ---------------------------------------------------------------------------------------- */
+/* ---- The figure ------------------------------------------------------------------------------ */
 
 /* Labels as the legend shows them, cut to one line. */
 typedef struct {

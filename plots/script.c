@@ -31,7 +31,7 @@ void rp_script_string(rp_text *script, const char *text) {
   rp_text_add(script, "'");
 }
 
-/* ---- Wrapping ------------------------------------------------------------------------------------------ */
+/* ---- Wrapping -------------------------------------------------------------------------------- */
 
 static size_t character_bytes(const char *text) {
   size_t n = 1;
@@ -67,7 +67,7 @@ int rp_script_wrap(rp_text *out, const char *text, int width, int most_lines) {
   return n_lines > 0 ? n_lines : 1;
 }
 
-/* ---- Legend -------------------------------------------------------------------------------------------- */
+/* ---- Legend ---------------------------------------------------------------------------------- */
 
 /* A character of the text takes about so much, in points. */
 static const double CHARACTER_POINTS = 3.6;
@@ -158,7 +158,7 @@ double rp_script_legend(rp_text *script, const rp_legend_entry *entries, int n, 
   return height + n_rows * RP_LINE_POINTS + 2;
 }
 
-/* ---- Sentences ----------------------------------------------------------------------------------------- */
+/* ---- Sentences ------------------------------------------------------------------------------- */
 
 void rp_script_seeds(rp_text *text, int fewest, int most) {
   if (fewest == most)

@@ -46,8 +46,7 @@ typedef struct rp_message {
   char text[512];
 } rp_message;
 
-/* ---- Options ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 typedef enum rp_option_kind { RP_OPTION_NUMBER = 1, RP_OPTION_INTEGER = 2, RP_OPTION_FLAG = 3, RP_OPTION_CHOICE = 4 } rp_option_kind;
 
@@ -69,8 +68,7 @@ typedef struct rp_value {
   const char *text; /* CHOICE: the chosen word; else NULL */
 } rp_value;
 
-/* ---- The net ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- The net --------------------------------------------------------------------------------- */
 
 /* What the plugin is told of one filter's past. */
 typedef struct rp_filter_history {
@@ -141,8 +139,7 @@ struct rp_context {
   void *host; /* the host's own */
 };
 
-/* ---- What is observed
- * --------------------------------------------------------------------------------------------------------------------- */
+/* ---- What is observed ------------------------------------------------------------------------ */
 
 /* One conv layer's tensors for a batch: those that the flags ask for, else NULL. Activations are taken at the gate: after the conv, its
  * sole BN and its sole ReLU, before any pool. The loss is the batch mean. */
@@ -171,8 +168,7 @@ typedef struct rp_limits {
   const uint32_t *lowest, *highest; /* [n_layers]: at least and at most so many of each layer */
 } rp_limits;
 
-/* ---- The plugin
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- The plugin ------------------------------------------------------------------------------ */
 
 typedef struct rp_ranker {
   uint16_t abi_major, abi_minor;    /* RP_RANKER_ABI_MAJOR, RP_RANKER_ABI_MINOR */

@@ -15,7 +15,7 @@ static const char *const STATUS_NAMES[] = {
 #undef STATUS_NAME
 };
 
-/* ---- Experiments --------------------------------------------------------------------------------------- */
+/* ---- Experiments ----------------------------------------------------------------------------- */
 
 static rp_status read_experiments(rp_store *store, char ***names, int *n, rp_error *err) {
   RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
@@ -60,7 +60,7 @@ static rp_status fail_unknown(rp_store *store, const char *experiment, rp_error 
   return rp_fail(err, RP_EINPUT, "%s holds no experiment named %s; it has %s", rp_store_path(store), experiment, rp_text_string(&listing));
 }
 
-/* ---- Trials -------------------------------------------------------------------------------------------- */
+/* ---- Trials ---------------------------------------------------------------------------------- */
 
 static const char TRIALS_SQL[] =
     "SELECT m.experiment, m.arm, m.scheme, m.ranker, m.model, m.data, m.message, m.cause, m.trial, b.id, m.seed, m.status, m.is_baseline, "
@@ -128,7 +128,7 @@ void rp_trial_list_free(rp_trial_list *list) {
   *list = (rp_trial_list){0};
 }
 
-/* ---- Epochs -------------------------------------------------------------------------------------------- */
+/* ---- Epochs ---------------------------------------------------------------------------------- */
 
 static rp_status read_epochs(rp_store *store, const char *experiment, rp_epoch_list *list, rp_error *err) {
   RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
@@ -174,7 +174,7 @@ void rp_epoch_list_free(rp_epoch_list *list) {
   *list = (rp_epoch_list){0};
 }
 
-/* ---- Any rows ------------------------------------------------------------------------------------------ */
+/* ---- Any rows -------------------------------------------------------------------------------- */
 
 rp_status rp_query_rows(rp_store *store, const char *sql, const char *bind, rp_query_row row, void *user, rp_error *err) {
   RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *statement = NULL;

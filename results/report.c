@@ -27,7 +27,7 @@ int rp_report_format_of(const char *name, rp_report_format *out) {
   return 0;
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 typedef double (*number_of)(const rp_trial_result *);
 static double headline_of(const rp_trial_result *trial) {
@@ -79,7 +79,7 @@ static rp_status difference_of_arm(const rp_trial_list *list, const char *arm, r
   return rp_summarise_difference(values, n, baselines, n, out, err);
 }
 
-/* ---- Cells --------------------------------------------------------------------------------------------- */
+/* ---- Cells ----------------------------------------------------------------------------------- */
 
 /* "71.23 ± 0.41" in %, without the deviation for one seed; "–" where nothing was measured. */
 static void add_accuracy(rp_text *text, const rp_summary *summary) {
@@ -158,7 +158,7 @@ static rp_status add_row(const rp_trial_list *list, const rp_trial_result *first
   return status;
 }
 
-/* ---- Notes --------------------------------------------------------------------------------------------- */
+/* ---- Notes ----------------------------------------------------------------------------------- */
 
 static rp_status add_note(rp_report_table *table, rp_text *note, rp_error *err) {
   size_t capacity = (size_t)table->n_notes;
@@ -216,7 +216,7 @@ static rp_status write_notes(rp_report_table *table, const rp_trial_list *list, 
   return is_generated(list) ? note(table, "The data set `shapes` is generated: these numbers illustrate and prove nothing.", err) : RP_OK;
 }
 
-/* ---- The report ---------------------------------------------------------------------------------------- */
+/* ---- The report ------------------------------------------------------------------------------ */
 
 static void free_table(rp_report_table *table) {
   for (int i = 0; i < table->n_rows; i++)

@@ -28,7 +28,7 @@ int rp_report_format_of(const char *name, rp_report_format *out);
 /* Writes an experiment's report. Errors: RP_EINPUT: unknown experiment; RP_EIO: `out` cannot be written; those of store.h. */
 rp_status rp_report(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err);
 
-/* ---- What the formats are given ------------------------------------------------------------------------ */
+/* ---- What the formats are given -------------------------------------------------------------- */
 
 enum { RP_REPORT_COLUMNS = 7 };
 

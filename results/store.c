@@ -20,7 +20,7 @@ static const char *const MIGRATIONS[] = {
 };
 enum { NEWEST_VERSION = sizeof MIGRATIONS / sizeof *MIGRATIONS };
 
-/* ---- Opening ------------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 /* "file:<path>?immutable=1" with what URIs cannot hold escaped. */
 static rp_status immutable_uri(const char *path, rp_text *uri, rp_error *err) {
@@ -168,7 +168,7 @@ void rp_store_set_timeout(rp_store *store, int milliseconds) {
   sqlite3_busy_timeout(store->database, milliseconds);
 }
 
-/* ---- Transactions -------------------------------------------------------------------------------------- */
+/* ---- Transactions ---------------------------------------------------------------------------- */
 
 rp_status rp_store_begin(rp_store *store, rp_error *err) {
   return rp_sql_execute(store, "BEGIN IMMEDIATE", err);
@@ -182,7 +182,7 @@ void rp_store_rollback(rp_store *store) {
   if (!sqlite3_get_autocommit(store->database)) sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* ---- Where results come from --------------------------------------------------------------------------- */
+/* ---- Where results come from ----------------------------------------------------------------- */
 
 static rp_id identity_of(const rp_environment *environment) {
   RP_CLEANUP(rp_text_free) rp_text text = {0};

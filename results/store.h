@@ -40,7 +40,7 @@ rp_status rp_store_begin(rp_store *store, rp_error *err);
 rp_status rp_store_commit(rp_store *store, rp_error *err);
 void rp_store_rollback(rp_store *store);
 
-/* ---- Where results come from --------------------------------------------------------------------------- */
+/* ---- Where results come from ----------------------------------------------------------------- */
 
 /* The first five decide numbers, so they tell environments apart; the other three only say where a state came from. None is
  * NULL. */
@@ -66,7 +66,7 @@ typedef struct {
   rp_id file_hash;
 } rp_criterion;
 
-/* ---- Plans --------------------------------------------------------------------------------------------- */
+/* ---- Plans ----------------------------------------------------------------------------------- */
 
 typedef struct {
   const char *key, *value; /* "scheme.ranker.name" → "ortho": numbers as JSON writes them, strings without quotes */
@@ -134,7 +134,7 @@ rp_status rp_store_set_trial_status(rp_store *store, rp_id trial, rp_trial_statu
 /* *found = 0 where the trial is unknown. `cause` may be NULL: why it failed, RP_OK where it did not. */
 rp_status rp_store_trial_status(rp_store *store, rp_id trial, int *found, rp_trial_status *status, rp_status *cause, rp_error *err);
 
-/* ---- States -------------------------------------------------------------------------------------------- */
+/* ---- States ---------------------------------------------------------------------------------- */
 
 typedef struct {
   const char *layer;
@@ -185,7 +185,7 @@ rp_status rp_store_find_state(rp_store *store, rp_id state, int *found, rp_known
 /* Records that a state's checkpoint is there (its size), or gone (0). Unknown states are left alone. */
 rp_status rp_store_set_checkpoint(rp_store *store, rp_id state, int64_t bytes, rp_error *err);
 
-/* ---- Filters: scores and drops ------------------------------------------------------------------------- */
+/* ---- Filters: scores and drops --------------------------------------------------------------- */
 
 /* The conv layers of a net: arrays "per filter" below are layer-major over them. */
 typedef struct {
@@ -223,7 +223,7 @@ rp_status rp_store_put_drop(rp_store *store, const rp_drop_row *drop, const rp_s
  * `filters`. */
 rp_status rp_store_find_drop(rp_store *store, rp_id request, const rp_store_filters *filters, int *found, uint8_t *set, rp_error *err);
 
-/* ---- Paths --------------------------------------------------------------------------------------------- */
+/* ---- Paths ----------------------------------------------------------------------------------- */
 
 /* Says that step `step` (0 = the root) of a trial is `state`; `request` is the drop request that led there, all zero where the step is no
  * drop. A step that was recorded otherwise before is replaced, and the later steps are forgotten. Errors: RP_EINPUT where trial, state or

@@ -32,7 +32,7 @@ static rp_status known_state_key(rp_store *store, rp_id state, int64_t *key, rp_
   return *key ? RP_OK : rp_fail(err, RP_EINPUT, "%s: there is no state %s that could have been ranked", store->path, hex);
 }
 
-/* ---- Scores -------------------------------------------------------------------------------------------- */
+/* ---- Scores ---------------------------------------------------------------------------------- */
 
 static rp_status put_scores(rp_store *store, rp_id state, const rp_criterion *criterion, const rp_store_filters *filters,
                             const float *scores, rp_error *err) {
@@ -72,7 +72,7 @@ rp_status rp_store_has_scores(rp_store *store, rp_id state, const rp_criterion *
   return RP_OK;
 }
 
-/* ---- Drops --------------------------------------------------------------------------------------------- */
+/* ---- Drops ----------------------------------------------------------------------------------- */
 
 /* Fills `set` with what a request dropped. */
 static rp_status read_set(rp_store *store, int64_t request, const rp_store_filters *filters, uint8_t *set, rp_error *err) {

@@ -30,7 +30,7 @@ static rp_status known_trial_key(rp_store *store, rp_id trial, int64_t *key, rp_
   return *key ? RP_OK : rp_fail(err, RP_EINPUT, "%s: there is no trial %s", store->path, hex);
 }
 
-/* ---- Trials -------------------------------------------------------------------------------------------- */
+/* ---- Trials ---------------------------------------------------------------------------------- */
 
 static rp_status put_trial(rp_store *store, const rp_trial_row *trial, rp_error *err) {
   int64_t key;
@@ -75,7 +75,7 @@ rp_status rp_store_trial_status(rp_store *store, rp_id trial, int *found, rp_tri
   return RP_OK;
 }
 
-/* ---- Plans --------------------------------------------------------------------------------------------- */
+/* ---- Plans ----------------------------------------------------------------------------------- */
 
 static rp_status put_plan_trials(rp_store *store, int64_t plan, const rp_plan_row *row, rp_error *err) {
   for (int i = 0; i < row->n_trials; i++) {

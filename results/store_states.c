@@ -44,7 +44,7 @@ rp_status rp_request_key(rp_store *store, rp_id request, int64_t *key, rp_error 
   return rp_sql_integer(store, 0, key, err, "SELECT request FROM requests " OWN_FIRST, "hli", request, store->environment, sees_all(store));
 }
 
-/* ---- States -------------------------------------------------------------------------------------------- */
+/* ---- States ---------------------------------------------------------------------------------- */
 
 static rp_status insert_state(rp_store *store, const rp_state_row *row, int64_t parent, rp_error *err) {
   return rp_sql_run(
@@ -128,7 +128,7 @@ rp_status rp_store_set_checkpoint(rp_store *store, rp_id state, int64_t bytes, r
   return rp_sql_run(store, err, "UPDATE states SET checkpoint_bytes = ?2 WHERE state = ?1", "ll", key, bytes);
 }
 
-/* ---- Paths --------------------------------------------------------------------------------------------- */
+/* ---- Paths ----------------------------------------------------------------------------------- */
 
 static rp_status put_path(rp_store *store, rp_id trial, int step, rp_id state, rp_id request, rp_error *err) {
   int64_t trial_key, state_key, request_key = 0, is_there;

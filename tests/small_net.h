@@ -33,8 +33,7 @@ enum {
   SMALL_PARAMETERS = SMALL_BF + SMALL_CLASSES
 };
 
-/* ---- Data: random bytes, held in static memory
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Data: random bytes, held in static memory ----------------------------------------------- */
 
 static inline rp_dataset small_dataset(void) {
   enum { N = SMALL_TRAIN + SMALL_VALIDATION, BYTES = SMALL_CHANNELS * SMALL_M1 };
@@ -58,8 +57,7 @@ static inline rp_dataset small_dataset(void) {
                       .deviation = {70, 75, 80}};
 }
 
-/* ---- Net and state
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Net and state --------------------------------------------------------------------------- */
 
 static inline rp_net *small_net(void) {
   rp_init init = {.kind = RP_INIT_HE, .sigma = 0.04, .gain = 1};
@@ -111,8 +109,7 @@ static inline void close_filter(rp_state *state, int filter) {
   state->filters[filter].dropped = state->filters[filter].closed = 1;
 }
 
-/* ---- Reference
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Reference ------------------------------------------------------------------------------- */
 
 /* What a forward pass yields, and what may be different in it. */
 typedef struct {

@@ -58,8 +58,7 @@ static rp_status check(dnnl_status_t status, const char *call, rp_error *err) {
   return rp_fail(err, RP_ELIBRARY, "oneDNN's %s failed with status %d", call, (int)status);
 }
 
-/* ---- The library
- * ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- The library ----------------------------------------------------------------------------- */
 
 /* Of libgomp, which oneDNN runs on; declared here since clang has no omp.h without its own runtime. */
 extern void omp_set_num_threads(int threads);
@@ -134,8 +133,7 @@ const char *rp_dnn_version(void) {
   return version_text;
 }
 
-/* ---- Making a convolution
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Making a convolution -------------------------------------------------------------------- */
 
 static dnnl_format_tag_t tag_of_block(int block) {
   return block == 16 ? dnnl_nChw16c : block == 8 ? dnnl_nChw8c : dnnl_nchw;
@@ -369,8 +367,7 @@ void rp_dnn_conv_free(rp_dnn_conv **address) {
   rp_free_pointer(address);
 }
 
-/* ---- Running it
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Running it ------------------------------------------------------------------------------ */
 
 static rp_status run_pass(const rp_dnn_conv *conv, const pass *run, rp_error *err) {
   for (int i = 0; i < run->n_steps; i++)

@@ -13,8 +13,7 @@ static int has_backward(rp_purpose_of_run purpose) {
   return purpose != RP_RUN_EVALUATE;
 }
 
-/* ---- Making it
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Making it ------------------------------------------------------------------------------- */
 
 static rp_map map_of(const rp_extent *extent, int batch, int block) {
   return (rp_map){.batch = batch, .channels = extent->channels, .height = extent->height, .width = extent->width, .block = block};
@@ -148,8 +147,7 @@ void rp_executor_free(rp_executor **address) {
   rp_free_pointer(address);
 }
 
-/* ---- Parameters
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Parameters ------------------------------------------------------------------------------ */
 
 /* x · 0 is 0 for every finite x, and NaN for the others, which a sum keeps. */
 RP_VECTORISED static int all_finite(const float *values, size_t n) {
@@ -239,8 +237,7 @@ rp_status rp_executor_add_gradients(rp_executor *executor, float *gradients, rp_
   return RP_OK;
 }
 
-/* ---- Passes
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Passes ---------------------------------------------------------------------------------- */
 
 rp_status rp_executor_forward(rp_executor *executor, const float *images, const float **logits, rp_error *err) {
   const rp_net *net = executor->net;
@@ -282,8 +279,7 @@ rp_status rp_executor_backward(rp_executor *executor, const float *logit_gradien
   return RP_OK;
 }
 
-/* ---- What was seen
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- What was seen --------------------------------------------------------------------------- */
 
 static rp_status observed(rp_executor *executor, int conv, float *const *all, const float **out, rp_error *err) {
   if (executor->purpose != RP_RUN_OBSERVE) return rp_fail(err, RP_ELIBRARY, "only an executor that observes keeps its maps");

@@ -26,8 +26,7 @@ static weights_shape shape_of(const rp_net *net, const rp_tensor *tensor) {
                          .fan_out = tensor->K * receptive};
 }
 
-/* ---- One row of each kind that draws values independently
- * -------------------------------------------------------------------------------- */
+/* ---- One row of each kind that draws values independently ------------------------------------ */
 
 static double he_deviation(const weights_shape *shape) {
   return sqrt(2 / shape->fan_in);
@@ -55,8 +54,7 @@ static void draw_glorot(const weights_shape *shape, const rp_stream *stream, flo
   for (size_t i = 0; i < shape->row; i++) row[i] = (float)(glorot_limit(shape) * (2 * rp_draw_uniform(stream, i) - 1));
 }
 
-/* ---- Expected squares
- * -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Expected squares ------------------------------------------------------------------------ */
 
 static double mean_square_truncated_normal(const weights_shape *shape) {
   /* Variance of N(0, 1) cut off at ± 2: 1 − 4·φ(2) / (2·Φ(2) − 1). */
@@ -102,8 +100,7 @@ static double norm_of_row(const weights_shape *shape) {
   return sqrt((double)shape->row * INITS[shape->init->kind].mean_square(shape));
 }
 
-/* ---- Whole tensors
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Whole tensors --------------------------------------------------------------------------- */
 
 static rp_stream stream_of_row(uint64_t seed, int tensor, size_t k) {
   return rp_stream_of(seed, RP_DRAW_INIT, (uint32_t)tensor, (uint32_t)k, 0, 0);

@@ -51,8 +51,7 @@ static void release(rp_layer *layer) {
   rp_free_pointer(&layer->own);
 }
 
-/* ---- The kernels: `block` is a constant wherever they are inlined
- * ------------------------------------------------------------------------ */
+/* ---- The kernels: `block` is a constant wherever they are inlined ---------------------------- */
 
 enum { TILE = 5 }; /* outputs that are summed up side by side, in registers */
 
@@ -154,8 +153,7 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
   return RP_OK;
 }
 
-/* ---- Parameters
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Parameters ------------------------------------------------------------------------------ */
 
 /* Visits the weights in their order [outputs][C][H·W] and copies them to or from their packed places. */
 #define FOR_EACH_WEIGHT(layer, fc, weight, packed)                                                                                         \

@@ -56,8 +56,9 @@ static void release(rp_layer *layer) {
   rp_free_pointer(&layer->own);
 }
 
-/* ---- One plane of `block` channels: `block` is a constant wherever this is inlined. Tap by tap along whole rows, so that steps are
- * independent -- */
+/* ---- One plane of `block` channels ------------------------------------------------------------ */
+
+/* `block` is a constant wherever this is inlined. Tap by tap along whole rows, so that steps are independent. */
 
 /* Masks rather than branches, which compilers cannot turn into vector code. */
 static inline __attribute__((always_inline)) void take_larger(const float *restrict pixel, float *restrict largest, int32_t *restrict from,

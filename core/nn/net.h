@@ -36,8 +36,7 @@ rp_status rp_init_filter(const rp_net *net, int filter, uint64_t seed, uint32_t 
 /* The expected Euclidean norm (root of the mean square norm) of a filter's C·R·S weights at initialisation. (init.c) */
 double rp_init_norm(const rp_net *net, int conv);
 
-/* ---- Running it
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Running it ------------------------------------------------------------------------------ */
 
 typedef enum {
   RP_RUN_TRAIN,    /* forward and backward; maps may be fused away */

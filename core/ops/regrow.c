@@ -13,8 +13,7 @@ static void clear_optimizer_state(rp_state *state, size_t offset, size_t count) 
   for (int i = 0; i < state->n_slots; i++) memset(state->slots[i] + offset, 0, count * sizeof(float));
 }
 
-/* ---- The weights that read them (rule 18)
- * ------------------------------------------------------------------------------------------------- */
+/* ---- The weights that read them (rule 18) ---------------------------------------------------- */
 
 /* The seed of a whole initialisation that readers' new weights are taken from: so they are as at initialisation, whatever their layers'
  * kind of it. */
@@ -57,8 +56,7 @@ static rp_status regrow_readers(const rp_net *net, rp_state *state, rp_regrow_re
   return RP_OK;
 }
 
-/* ---- The filters
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- The filters ----------------------------------------------------------------------------- */
 
 static int n_dropped_of(const rp_state *state, const rp_conv *conv) {
   int n_dropped = 0;
@@ -141,8 +139,7 @@ static rp_status regrow_filters(const rp_net *net, rp_state *state, const rp_reg
   return RP_OK;
 }
 
-/* ---- The marks
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- The marks ------------------------------------------------------------------------------- */
 
 static void clear_marks(rp_state *state) {
   for (int f = 0; f < state->layout->n_filters; f++) {

@@ -1,4 +1,5 @@
-/* overlap.h: how much the filters of a layer point the same way: the ortho measure (Prakash et al. 2019, section 4, with cosines; SEMANTICS rule 22). */
+/* overlap.h: how much the filters of a layer point the same way: the ortho measure (Prakash et al. 2019, section 4, with cosines; SEMANTICS
+ * rule 22). */
 #ifndef RP_PROBES_OVERLAP_H
 #define RP_PROBES_OVERLAP_H
 

@@ -13,8 +13,7 @@
 
 enum { SCORING_IMAGES = 5000 }; /* rule 6 */
 
-/* ---- Images
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Images ---------------------------------------------------------------------------------- */
 
 static int ablates(const rp_ranker *ranker) {
   return (ranker->flags & RP_USES_ABLATION) != 0;
@@ -53,8 +52,7 @@ static rp_status find_images(rp_host_shared *shared, const rp_ranker *ranker, co
   return (on_validation ? choose_validation_images : choose_training_images)(pass->dataset, pass->data.images, images, err);
 }
 
-/* ---- Shared
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Shared ---------------------------------------------------------------------------------- */
 
 static rp_status fill_shared(const rp_scoring_pass *pass, rp_host_shared *shared, rp_error *err) {
   shared->pass = pass;
@@ -80,8 +78,7 @@ void rp_host_shared_free(rp_host_shared *shared) {
   *shared = (rp_host_shared){0};
 }
 
-/* ---- Services
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Services -------------------------------------------------------------------------------- */
 
 static rp_host *host_of(const rp_context *context) {
   return context->host;
@@ -193,8 +190,7 @@ static void service_log(const rp_context *context, const char *line) {
   if (pass->log) pass->log(pass->user, line);
 }
 
-/* ---- Calls
- * -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 static double now_s(void) {
   struct timespec now;

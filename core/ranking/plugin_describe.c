@@ -23,8 +23,7 @@
 /* Loading takes milliseconds; a constructor that takes this long is taken to hang. */
 enum { LOADING_TIMEOUT_S = 10 };
 
-/* ---- The child's side
- * ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- The child's side ------------------------------------------------------------------------ */
 
 static void put_number(rp_text *reply, double number) {
   rp_text_add_bytes(reply, (const char *)&number, sizeof number);
@@ -96,8 +95,7 @@ static _Noreturn void describe_in_child(const char *path, int fd) {
   _exit(0);
 }
 
-/* ---- The parent's side
- * --------------------------------------------------------------------------------------------------------------------- */
+/* ---- The parent's side ----------------------------------------------------------------------- */
 
 typedef struct {
   const char *bytes;

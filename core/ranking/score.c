@@ -90,8 +90,7 @@ rp_status rp_score(const rp_scoring_pass *pass, rp_scoring *scorings, int n, rp_
   return score_all(&session, scorings, n, err);
 }
 
-/* ---- Choosing
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Choosing -------------------------------------------------------------------------------- */
 
 /* Filters that may be dropped: open and not marked already. The caller frees. */
 static rp_status find_candidates(const scoring_session *session, uint8_t **candidates, uint8_t **dropped, rp_error *err) {

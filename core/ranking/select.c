@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Decimals
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Decimals -------------------------------------------------------------------------------- */
 
 static const uint64_t DIGITS_LIMIT = 1000000000000u; /* 10^12 */
 enum { MOST_DECIMALS = 9 };
@@ -52,8 +51,7 @@ static double as_number(rp_decimal p) {
   return 100.0 * (double)p.digits / (double)hundred_of(p);
 }
 
-/* ---- Names
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 static const char *const NORMALISE_NAMES[RP_N_NORMALISES] = {
 #define NORMALISE_NAME(code, name, help) [code] = name,
@@ -74,8 +72,7 @@ int rp_normalise_parse(const char *name, rp_normalise *out) {
   return 0;
 }
 
-/* ---- Counts
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Counts ---------------------------------------------------------------------------------- */
 
 static int is_skipped(const rp_selection *how, int conv) {
   return how->skip && how->skip[conv];
@@ -142,8 +139,7 @@ rp_status rp_selection_count(const rp_filter_counts *counts, const rp_selection 
   return RP_OK;
 }
 
-/* ---- Normalisation
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Normalisation --------------------------------------------------------------------------- */
 
 static double divisor_of(rp_normalise how, const uint8_t *active, const float *scores, int K) {
   double sum = 0, squares = 0, largest = 0;
@@ -201,8 +197,7 @@ rp_status rp_normalise_scores(const rp_filter_counts *counts, rp_normalise how, 
   return RP_OK;
 }
 
-/* ---- Order and choice
- * -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Order and choice ------------------------------------------------------------------------ */
 
 /* A candidate on its way into the order. */
 typedef struct {

@@ -44,7 +44,7 @@ static void remove_cell(rp_cells *cells, int i) {
   cells->n--;
 }
 
-/* ---- Laying over each other ---------------------------------------------------------------------------------------------------------- */
+/* ---- Laying over each other ------------------------------------------------------------------ */
 
 /* The default names ({data: {name: shapes}, …}), under everything else: another name then replaces them as a changed name does. */
 static rp_status start_with_names(const rp_node *experiment, rp_node **out, rp_error *err) {
@@ -106,7 +106,7 @@ static rp_status build_cells(const rp_node *experiment, const rp_grid *grid, con
   return RP_OK;
 }
 
-/* ---- Resolving ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Resolving ------------------------------------------------------------------------------- */
 
 static int some_scheme_has(const rp_cells *cells, const char *parameter) {
   for (int i = 0; i < cells->n; i++)
@@ -167,7 +167,7 @@ static rp_status resolve_epochs(rp_cells *cells, rp_error *err) {
   return RP_OK;
 }
 
-/* ---- Leaving out --------------------------------------------------------------------------------------------------------------------- */
+/* ---- Leaving out ----------------------------------------------------------------------------- */
 
 static rp_status apply_exclude(const rp_node *experiment, rp_cells *cells, rp_error *err) {
   const rp_node *exclude = rp_node_get(experiment, "exclude");
@@ -208,7 +208,7 @@ static rp_status remove_equal_cells(rp_cells *cells, rp_error *err) {
   return RP_OK;
 }
 
-/* ---- Baselines ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Baselines ------------------------------------------------------------------------------- */
 
 /* The cell's configuration with standard training in its scheme's place. */
 static rp_status build_baseline(const rp_cell *cell, rp_cell *out, rp_error *err) {

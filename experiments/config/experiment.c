@@ -12,7 +12,7 @@ rp_status rp_experiment_find(const char *file_or_name, char **path, rp_error *er
   return rp_find_yaml(RP_FIND_EXPERIMENT, file_or_name, NULL, path, err);
 }
 
-/* ---- Files --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 /* The files that are being read, innermost last: one that extends itself, through others or not, is found among them. */
 typedef struct chain {
@@ -69,7 +69,7 @@ static rp_status load_files(const char *path, const chain *outer, rp_node **out,
   return RP_OK;
 }
 
-/* ---- --set --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- --set ----------------------------------------------------------------------------------- */
 
 static void free_assignments(rp_assignments *sets) {
   for (int i = 0; i < sets->n; i++) {
@@ -136,7 +136,7 @@ static rp_status read_sets(const char *const *texts, int n, rp_node *experiment,
   return rp_keys_check(&rp_experiment_keys, "", experiment, err);
 }
 
-/* ---- Trials -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Trials ---------------------------------------------------------------------------------- */
 
 static rp_status read_seeds(const rp_node *experiment, uint64_t **seeds, int *n, rp_error *err) {
   const rp_node *list = rp_node_get(experiment, "seeds");

@@ -62,7 +62,7 @@ static rp_status folder_of_kind(rp_find_kind kind, int i, char **out, rp_error *
   return *folder ? rp_join_path(root, folder, out, err) : rp_copy_string(root, out, err);
 }
 
-/* ---- Names that there are ------------------------------------------------------------------------------------------------------------ */
+/* ---- Names that there are -------------------------------------------------------------------- */
 
 typedef struct {
   char **names;
@@ -118,7 +118,7 @@ static rp_status fail_not_found(rp_find_kind kind, const char *name, const rp_no
                       rp_text_string(&text), name);
 }
 
-/* ---- Looking ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Looking --------------------------------------------------------------------------------- */
 
 rp_status rp_find_yaml(rp_find_kind kind, const char *name_or_path, const rp_node *where, char **path, rp_error *err) {
   *path = NULL;

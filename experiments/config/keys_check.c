@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* ---- Words --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Words ----------------------------------------------------------------------------------- */
 
 /* The next of "|a|b|c" from *at on: its start, and its length in *n; moves *at behind it. NULL at the end. */
 static const char *next_word(const char **at, size_t *n) {
@@ -55,7 +55,7 @@ static void suggest_word(const char *words, const char *text, rp_text *out) {
   rp_add_suggestion(text, list, count, out);
 }
 
-/* ---- Rows ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 /* The part of a row's name behind "section.", where it is directly below that section; else NULL. */
 static const char *name_in_section(const rp_key *row, const char *section) {
@@ -101,7 +101,7 @@ static const char *name_of_section(const rp_key_table *table, const char *sectio
   return is_named_section(table, section) ? rp_key_find(table, section, NULL)->fallback : NULL;
 }
 
-/* ---- Values -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static void add_found(const rp_node *value, rp_text *text) {
   if (value->kind == RP_NODE_LIST || value->kind == RP_NODE_MAP || value->kind == RP_NODE_NULL) {
@@ -300,7 +300,7 @@ rp_status rp_key_check_value(const rp_key *key, const rp_node *value, rp_error *
   return RP_OK;
 }
 
-/* ---- Maps ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Maps ------------------------------------------------------------------------------------ */
 
 static void suggest_key(const rp_key_table *table, const char *section, const char *key, const char *name, rp_text *text) {
   const char *list[MOST_WORDS];
@@ -395,7 +395,7 @@ rp_status rp_keys_fill(const rp_key_table *table, const char *section, rp_node *
   return RP_OK;
 }
 
-/* ---- Help ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Help ------------------------------------------------------------------------------------ */
 
 static int is_below(const rp_key *row, const char *section) {
   size_t length = strlen(section);

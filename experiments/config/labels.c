@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Leaves -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Leaves ---------------------------------------------------------------------------------- */
 
 /* A map's own name stands for the map: scheme.ranker.name is listed as scheme.ranker. Empty maps say nothing. */
 static rp_status add_leaves(const rp_node *node, const char *path, rp_node *leaves, rp_error *err) {
@@ -96,7 +96,7 @@ static rp_status list_differences(rp_cells *cells, const key_list *keys, rp_erro
   return RP_OK;
 }
 
-/* ---- Parts of labels ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Parts of labels ------------------------------------------------------------------------- */
 
 static int ends_with_component(const char *key, const char *ending) {
   size_t length = strlen(key), n = strlen(ending);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Sources ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Sources --------------------------------------------------------------------------------- */
 
 struct rp_source {
   size_t n_references;
@@ -35,7 +35,7 @@ static rp_origin share_origin(const rp_origin *origin) {
   return *origin;
 }
 
-/* ---- Making -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 rp_status rp_node_new(rp_node_kind kind, const rp_origin *origin, rp_node **out, rp_error *err) {
   RP_TRY(rp_allocate(1, sizeof **out, out, err));
@@ -183,7 +183,7 @@ void rp_node_set_origin(rp_node *node, const rp_origin *origin) {
   }
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 rp_node *rp_node_get(const rp_node *map, const char *key) {
   const rp_entry *entry = find_entry(map, key);
@@ -277,7 +277,7 @@ const char *rp_node_kind_name(rp_node_kind kind) {
   return (size_t)kind < sizeof NAMES / sizeof NAMES[0] ? NAMES[kind] : "something unknown";
 }
 
-/* ---- Places -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 const char *rp_node_file(const rp_node *node) {
   return node && node->origin.source ? node->origin.source->name : "";

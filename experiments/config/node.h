@@ -40,7 +40,7 @@ struct rp_node {
   rp_entry *entries; /* owned */
 };
 
-/* ---- Making -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 /* A new node; `origin` may be NULL. The caller frees with rp_node_free. rp_node_scalar tells null, flags and numbers from strings as a
  * plain YAML scalar. */
@@ -63,7 +63,7 @@ int rp_node_remove(rp_node *map, const char *key);
 rp_status rp_node_copy(const rp_node *node, rp_node **out, rp_error *err);
 void rp_node_free(rp_node **node); /* for RP_CLEANUP; NULL is fine */
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* A map's own entry, or NULL; also where `map` is NULL or no map. */
 rp_node *rp_node_get(const rp_node *map, const char *key);
@@ -86,7 +86,7 @@ int rp_node_equal(const rp_node *a, const rp_node *b);
 /* "a string", "a list", … */
 const char *rp_node_kind_name(rp_node_kind kind);
 
-/* ---- Changing ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Changing -------------------------------------------------------------------------------- */
 
 /* Merges a copy of `overlay` into the map `base`; overlay wins. Maps merge deeply, except where a nested overlay's `name` or `preset`
  * differs from base's (or base has none): it replaces. A string beside a map with a `name` is short for {name: string}, on either side. */
@@ -106,7 +106,7 @@ rp_status rp_node_set_paths(rp_node *node, const char *prefix, rp_error *err);
 /* Gives a tree another origin: every value and key. */
 void rp_node_set_origin(rp_node *node, const rp_origin *origin);
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Canonical JSON: keys sorted by bytes, no blanks, numbers in their one canonical form (30.0 → 30, 1e-2 → 0.01). Equal nodes have equal
  * JSON. */
@@ -126,7 +126,7 @@ int rp_number_canonical(const char *text, rp_text *out);
 /* Appends the shortest decimal that reads back as `value`, in canonical form. */
 void rp_number_add(double value, rp_text *out);
 
-/* ---- Places -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 /* "file:line:column", or "file" without a line, or "" where unknown; for the value, or for a map's key. */
 rp_status rp_node_place(const rp_node *node, char **out, rp_error *err);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Numbers ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 enum { MOST_EXPONENT_DIGITS = 4, LARGEST_EXPONENT = 9999, LONGEST_PLAIN = 18 };
 
@@ -93,7 +93,7 @@ void rp_number_add(double value, rp_text *out) {
   if (!rp_number_canonical(text, out)) rp_text_add(out, text);
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static int by_key(const void *a, const void *b) {
   const rp_entry *const *entry_a = a, *const *entry_b = b;
@@ -156,7 +156,7 @@ rp_status rp_node_json(const rp_node *node, char **out, rp_error *err) {
   return rp_text_take(&text, out, err);
 }
 
-/* ---- For people ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- For people ------------------------------------------------------------------------------ */
 
 /* A word is written without quotes where it is certain to be read back as itself; other strings get them, whether they need to or not. */
 static int is_plain(const char *text) {

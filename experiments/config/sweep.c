@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Keys ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Keys ------------------------------------------------------------------------------------ */
 
 rp_status rp_check_trial_key(const rp_entry *entry, rp_error *err) {
   static const char *const SECTIONS[] = {"model", "data", "train", "scheme", "score"};
@@ -30,7 +30,7 @@ int rp_keys_overlap(const char *a, const char *b) {
   return length_a == length_b || (length_a > length_b ? a : b)[shorter] == '.';
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static rp_status check_values(const rp_entry *entry, rp_error *err) {
   if (entry->value->kind != RP_NODE_LIST)
@@ -115,7 +115,7 @@ void rp_grid_free(rp_grid *grid) {
   *grid = (rp_grid){0};
 }
 
-/* ---- Combinations -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Combinations ---------------------------------------------------------------------------- */
 
 static int combinations_of_axes(const rp_grid *grid) {
   int count = 1;
@@ -172,7 +172,7 @@ rp_status rp_grid_apply(const rp_grid *grid, int combination, rp_node *config, r
   return rp_node_merge(config, of_axes, err);
 }
 
-/* ---- Exclude ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Exclude --------------------------------------------------------------------------------- */
 
 /* A map agrees with one that has at least its keys with values that agree; a string agrees with a map of that name. */
 static int agrees(const rp_node *pattern, const rp_node *value) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Files --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static const rp_key SCHEME_ROWS[] = {
     {.name = "about", .type = RP_KEY_TEXT, .help = "what the scheme is, with a citation", .since = "1.0"},
@@ -142,7 +142,7 @@ rp_status rp_template_fill(const rp_template *template, const rp_node *given, co
   return RP_OK;
 }
 
-/* ---- Expansion ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Expansion ------------------------------------------------------------------------------- */
 
 typedef struct {
   const rp_node *parameters;

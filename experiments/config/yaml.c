@@ -73,7 +73,7 @@ static rp_status fail_at(const reader *self, const yaml_mark_t *mark, rp_error *
   return rp_node_fail(&place, err, "%s", message);
 }
 
-/* ---- Anchors ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Anchors --------------------------------------------------------------------------------- */
 
 static size_t count_nodes(const rp_node *node) {
   size_t n = 1;
@@ -108,7 +108,7 @@ static const anchor *find_anchor(const reader *self, const char *name) {
   return NULL;
 }
 
-/* ---- Values -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 /* Puts a finished value where it belongs: into the innermost open collection, or as the document. */
 static rp_status place_value(reader *self, rp_node **value, rp_error *err) {
@@ -218,7 +218,7 @@ static rp_status close_one(reader *self, const yaml_event_t *event, rp_error *er
   return place_value(self, &node, err);
 }
 
-/* ---- The document -------------------------------------------------------------------------------------------------------------------- */
+/* ---- The document ---------------------------------------------------------------------------- */
 
 static rp_status fail_of_parser(const reader *self, rp_error *err) {
   const yaml_parser_t *parser = &self->parser;

@@ -147,7 +147,7 @@ static void free_builder(builder *self) {
   rp_node_free(&self->list);
 }
 
-/* ---- One layer's keys ---------------------------------------------------------------------------------------------------------------- */
+/* ---- One layer's keys ------------------------------------------------------------------------ */
 
 static int integer_of(const rp_node *map, const char *key) {
   int64_t value = 0;
@@ -194,7 +194,7 @@ static rp_status read_layer(const builder *self, rp_node *map, rp_layer_spec *la
   return RP_OK;
 }
 
-/* ---- Names --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 static rp_status check_name(const builder *self, const rp_node *name, rp_error *err) {
   const char *text = name->text;
@@ -220,7 +220,7 @@ static rp_status name_layer(const builder *self, rp_node *map, rp_layer_spec *la
   return RP_OK;
 }
 
-/* ---- Shapes -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Shapes ---------------------------------------------------------------------------------- */
 
 static int64_t windows_along(const rp_layer_spec *layer, int64_t size) {
   if (layer->same) return (size + layer->stride - 1) / layer->stride;
@@ -260,7 +260,7 @@ static rp_status follow_shape(builder *self, const rp_layer_spec *layer, const r
                       layer->name, n_weights, self->C * self->H * self->W, MOST_VALUES);
 }
 
-/* ---- The list ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- The list -------------------------------------------------------------------------------- */
 
 static rp_status kind_of(const rp_node *entry, rp_layer_kind *kind, rp_error *err) {
   const char *names[RP_N_LAYER_KINDS];

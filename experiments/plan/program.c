@@ -49,7 +49,7 @@ void rp_program_free(rp_program *program) {
   *program = (rp_program){0};
 }
 
-/* ---- Values -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static int integer_at(const rp_node *map, const char *path) {
   int64_t value = 0;
@@ -74,7 +74,7 @@ static rp_status decimal_at(const rp_node *map, const char *path, rp_decimal *ou
   return rp_node_fail(value, err, "%s is not a percentage (0 to 100)", rp_node_text(value));
 }
 
-/* ---- What differs from the defaults -------------------------------------------------------------------------------------------------- */
+/* ---- What differs from the defaults ---------------------------------------------------------- */
 
 /* Puts a copy of `value` into `params` where it is not equal to `usual`. */
 static rp_status put_different(rp_node *params, const char *key, const rp_node *value, const rp_node *usual, rp_error *err) {
@@ -100,7 +100,7 @@ static rp_status put_different_leaves(rp_node *params, const char *prefix, const
   return RP_OK;
 }
 
-/* ---- train --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- train ----------------------------------------------------------------------------------- */
 
 static rp_status number_node(double value, rp_node **out, rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text text = {0};
@@ -150,7 +150,7 @@ static rp_status add_epochs(builder *self, const rp_node *train, rp_program *pro
   return RP_OK;
 }
 
-/* ---- drop ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- drop ------------------------------------------------------------------------------------ */
 
 static int by_name(const void *a, const void *b) {
   return strcmp(((const rp_ranker_setting *)a)->name, ((const rp_ranker_setting *)b)->name);
@@ -258,7 +258,7 @@ static rp_status add_drop(builder *self, const rp_node *map, rp_program *program
   return drop_params(self, map, &step->as.drop, &step->params, err);
 }
 
-/* ---- regrow -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- regrow ---------------------------------------------------------------------------------- */
 
 /* The preset's values (rule 19), under what stands beside it. */
 static rp_status with_preset(const rp_node *given, rp_node **out, rp_error *err) {
@@ -309,7 +309,7 @@ static rp_status add_regrow(builder *self, const rp_node *given, rp_program *pro
   return regrow_params(map, &step->as.regrow, &step->params, err);
 }
 
-/* ---- The program --------------------------------------------------------------------------------------------------------------------- */
+/* ---- The program ----------------------------------------------------------------------------- */
 
 /* Checks an op's map and gives a drop its defaults, in place; `- drop:` alone is a drop with all defaults. */
 static rp_status check_op(rp_entry *op, rp_error *err) {

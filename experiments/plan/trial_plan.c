@@ -28,8 +28,7 @@ rp_status rp_plan_data_options(const rp_node *config, const char *folder, rp_dat
   return RP_OK;
 }
 
-/* ---- Criteria
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Criteria -------------------------------------------------------------------------------- */
 
 static const char *const SCORE_DATA_NAMES[] = {[RP_SCORE_AUTO] = "auto", [RP_SCORE_TRAIN] = "train", [RP_SCORE_VALIDATION] = "validation"};
 
@@ -121,8 +120,7 @@ static rp_status plan_drop(const rp_drop_request *drop, const rp_dataset *datase
   return status;
 }
 
-/* ---- What ids say of a criterion
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- What ids say of a criterion ------------------------------------------------------------- */
 
 static rp_status put_word(rp_node *map, const char *key, const char *text, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *value = NULL;
@@ -171,8 +169,7 @@ static rp_status plan_criteria(rp_trial_plan *plan, const rp_dataset *dataset, c
   return RP_OK;
 }
 
-/* ---- The whole
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static rp_status list_filters(rp_trial_plan *plan, rp_error *err) {
   RP_TRY(rp_allocate((size_t)plan->model.n_layers, sizeof *plan->K, &plan->K, err));

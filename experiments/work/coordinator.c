@@ -60,8 +60,7 @@ static void note_interrupt(int signal_number) {
   interrupted = 1;
 }
 
-/* ---- Frontiers
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Frontiers ------------------------------------------------------------------------------- */
 
 static rp_store_filters filters_of(const rp_trial_plan *plan) {
   return (rp_store_filters){plan->n_convs, plan->names, plan->K};
@@ -120,8 +119,7 @@ static rp_status advance(ongoing_run *run, int t, rp_error *err) {
   return RP_OK;
 }
 
-/* ---- Checkpoints
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Checkpoints ----------------------------------------------------------------------------- */
 
 static int is_worth_keeping(const rp_program *program, int path_step) {
   if (path_step == 0 || path_step == program->n_steps) return 1;
@@ -148,7 +146,7 @@ static rp_status thin(ongoing_run *run, int t, rp_error *err) {
   return rp_store_set_checkpoint(run->store, trial->ids[behind], 0, err);
 }
 
-/* ---- What is left ------------------------------------------------------------------------------------------------------ */
+/* ---- What is left ---------------------------------------------------------------------------- */
 
 static double cost_of(const ongoing_run *run, int t, int path_step) {
   const rp_open_dataset *open = &run->campaign->datasets[run->campaign->dataset_of[t]];
@@ -183,9 +181,7 @@ static double cost_left(const ongoing_run *run) {
   return left;
 }
 
-/* ---- Tasks
- * ------------------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Tasks ----------------------------------------------------------------------------------- */
 
 static int has_task(const ongoing_run *run, int t) {
   for (size_t i = 0; i < run->n_tasks; i++) {
@@ -230,6 +226,17 @@ static rp_status fill_known_sets(ongoing_run *run, const state_task *task, rp_jo
   return RP_OK;
 }
 
+static rp_status fill_digests(const ongoing_run *run, const trial_run *trial, rp_job *job, rp_error *err) {
+  for (int path_step = job->from < 0 ? 0 : job->from; path_step < job->to; path_step++) {
+    rp_known_state known;
+    int found;
+    RP_TRY(rp_store_find_state(run->store, trial->ids[path_step], &found, &known, err));
+    if (!found) return rp_fail(err, RP_EWORKER, "a state on a trial's path is not in the database");
+    job->digests[path_step - job->from] = known.digest;
+  }
+  return RP_OK;
+}
+
 static rp_status send_task(ongoing_run *run, int index, int worker, rp_error *err) {
   state_task *task = &run->tasks[index];
   rp_worker *to = &run->pool.workers[worker];
@@ -246,6 +253,8 @@ static rp_status send_task(ongoing_run *run, int index, int worker, rp_error *er
   RP_TRY(find_start(run, task->trial, to->holds, &job.from, err));
   if (job.from >= 0) job.from_id = run->trials[task->trial].ids[job.from];
   size_t n = (size_t)(job.to - job.from);
+  RP_TRY(rp_allocate(n, sizeof *job.digests, &job.digests, err));
+  RP_TRY(fill_digests(run, &run->trials[task->trial], &job, err));
   RP_TRY(rp_allocate(n, 1, &job.known, err));
   RP_TRY(rp_allocate(n, (size_t)job.n_filters, &job.sets, err));
   RP_TRY(fill_known_sets(run, task, &job, err));
@@ -290,9 +299,7 @@ static void remove_task(ongoing_run *run, int index) {
   if ((size_t)index < run->n_tasks && moved >= 0) run->pool.workers[moved].task = index;
 }
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static rp_status store_result(ongoing_run *run, const state_task *task, const rp_job_result *result, rp_error *err) {
   RP_TRY(rp_record_result(run->campaign, task->trial, task->path_step, task->request, result, run->store, err));
@@ -392,10 +399,12 @@ static rp_status take_greeting(ongoing_run *run, int worker, rp_wire *message, r
   return RP_OK;
 }
 
-/* A worker's process is gone. Killed from outside: its op is tried again. Crashed by itself: the op's trials fail. */
+/* A worker's process is gone. Killed from outside: its op is tried again. Crashed by itself: the op's trials fail. One that waited for
+ * work held nothing but a state that is stored. */
 static rp_status replace_worker(ongoing_run *run, int worker, rp_error *err) {
-  int index = run->pool.workers[worker].task;
+  int index = run->pool.workers[worker].task, has_greeted = index >= 0 || !run->pool.workers[worker].is_busy;
   int status = rp_pool_collect(&run->pool, worker);
+  if (index < 0 && has_greeted) return rp_pool_restart(&run->pool, worker, err);
   if (index < 0)
     return rp_fail(err, RP_EWORKER, "a worker ended (wait status %d) before it could start; see %s", status, run->options->logs);
   int by_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -438,7 +447,7 @@ static rp_status take_message(ongoing_run *run, int worker, rp_wire *message, rp
 }
 
 static rp_status wait_for_messages(ongoing_run *run, rp_wire *message, rp_error *err) {
-  struct pollfd descriptors[256];
+  struct pollfd descriptors[RP_MOST_WORKERS];
   for (int w = 0; w < run->pool.n; w++) descriptors[w] = (struct pollfd){.fd = run->pool.workers[w].fd, .events = POLLIN};
   int n = poll(descriptors, (nfds_t)run->pool.n, 250);
   rp_progress_draw(&run->progress);
@@ -467,9 +476,7 @@ static rp_status loop(ongoing_run *run, rp_error *err) {
   return RP_OK;
 }
 
-/* ---- A run
- * ----------------------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- A run ----------------------------------------------------------------------------------- */
 
 static int failed_for_good(rp_status cause) {
   return cause == RP_EPLUGIN || cause == RP_ENUMERIC || cause == RP_EINPUT || cause == RP_EDATA;

@@ -23,6 +23,7 @@ void rp_job_put(rp_wire *wire, const rp_job *job) {
   rp_wire_put_int(wire, job->to);
   rp_wire_put_int(wire, job->n_filters);
   size_t n = (size_t)(job->to - job->from);
+  rp_wire_put(wire, job->digests, n * sizeof *job->digests);
   rp_wire_put(wire, job->known, n);
   rp_wire_put(wire, job->sets, n * (size_t)job->n_filters);
 }
@@ -44,14 +45,17 @@ rp_status rp_job_get(rp_wire *wire, rp_job *job, rp_error *err) {
   int64_t n = (int64_t)job->to - job->from;
   if (n < 1 || n > MOST_ELEMENTS || job->n_filters < 0 || job->n_filters > MOST_ELEMENTS)
     return rp_fail(err, RP_EWORKER, "a job's sizes make no sense");
+  RP_TRY(rp_allocate((size_t)n, sizeof *job->digests, &job->digests, err));
   RP_TRY(rp_allocate((size_t)n, 1, &job->known, err));
   RP_TRY(rp_allocate((size_t)n, (size_t)job->n_filters, &job->sets, err));
+  rp_wire_get(wire, job->digests, (size_t)n * sizeof *job->digests);
   rp_wire_get(wire, job->known, (size_t)n);
   rp_wire_get(wire, job->sets, (size_t)n * (size_t)job->n_filters);
   return broken(wire, err);
 }
 
 void rp_job_free(rp_job *job) {
+  free(job->digests);
   free(job->known);
   free(job->sets);
   *job = (rp_job){0};
@@ -113,15 +117,11 @@ static rp_status get_count(rp_wire *wire, int *out, rp_error *err) {
 }
 
 static rp_status get_scores(rp_wire *wire, int n_filters, rp_job_scores *out, rp_error *err) {
-  out->name = rp_wire_get_string(wire);
-  out->version = rp_wire_get_string(wire);
-  out->options_json = rp_wire_get_string(wire);
-  out->path = rp_wire_get_string(wire);
+  char **const strings[] = {&out->name, &out->version, &out->options_json, &out->path};
+  for (int i = 0; i < 4; i++) RP_TRY(rp_copy_string(rp_wire_get_string(wire), strings[i], err));
   out->file_hash = rp_wire_get_id(wire);
-  float *scores;
-  RP_TRY(rp_allocate((size_t)n_filters, sizeof *scores, &scores, err));
-  out->scores = scores;
-  rp_wire_get(wire, scores, (size_t)n_filters * sizeof *scores);
+  RP_TRY(rp_allocate((size_t)n_filters, sizeof *out->scores, &out->scores, err));
+  rp_wire_get(wire, out->scores, (size_t)n_filters * sizeof *out->scores);
   return broken(wire, err);
 }
 
@@ -134,8 +134,8 @@ static rp_status get_choice(rp_wire *wire, rp_job_result *result, rp_error *err)
   int n_scores;
   RP_TRY(get_count(wire, &n_scores, err));
   RP_TRY(rp_allocate((size_t)n_scores, sizeof *result->scores, &result->scores, err));
-  for (; result->n_scores < n_scores; result->n_scores++)
-    RP_TRY(get_scores(wire, result->n_filters, &result->scores[result->n_scores], err));
+  result->n_scores = n_scores;
+  for (int i = 0; i < n_scores; i++) RP_TRY(get_scores(wire, result->n_filters, &result->scores[i], err));
   return RP_OK;
 }
 
@@ -155,7 +155,10 @@ rp_status rp_job_result_get(rp_wire *wire, rp_job_result *result, rp_error *err)
 }
 
 void rp_job_result_free(rp_job_result *result) {
-  for (int i = 0; i < result->n_scores; i++) free((void *)(uintptr_t)result->scores[i].scores);
+  for (int i = 0; i < result->n_scores; i++) {
+    rp_job_scores *scores = &result->scores[i];
+    free(scores->name), free(scores->version), free(scores->options_json), free(scores->path), free(scores->scores);
+  }
   free(result->scores);
   free(result->layers);
   free(result->set);

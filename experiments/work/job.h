@@ -15,16 +15,17 @@ typedef struct {
   int from;                            /* path step whose checkpoint is there; -1 = none: start from the root's definition */
   rp_id from_id;                       /* its id (from ≥ 0) */
   int to;                              /* path step that is wanted, > from */
+  rp_id *digests; /* [to − from]: of the states at path steps from … to − 1 as they were recorded (from −1: its row is zero) */
   int n_filters;
   uint8_t *sets;  /* [to − from][n_filters]: for each drop among the steps whose answer is known */
   uint8_t *known; /* [to − from]: 1 = that row is an answer */
 } rp_job;
 
-/* One criterion's scores of the state before a drop. Strings borrowed. */
+/* One criterion's scores of the state before a drop. All owned by the result. */
 typedef struct {
-  const char *name, *version, *options_json, *path;
+  char *name, *version, *options_json, *path;
   rp_id file_hash;
-  const float *scores; /* [n_filters] */
+  float *scores; /* [n_filters] */
 } rp_job_scores;
 
 typedef struct {
@@ -65,7 +66,7 @@ void rp_job_free(rp_job *job);
 rp_job_result rp_job_result_empty(void);
 void rp_job_result_put(rp_wire *wire, const rp_job_result *result);
 rp_status rp_job_result_get(rp_wire *wire, rp_job_result *result, rp_error *err);
-void rp_job_result_free(rp_job_result *result); /* the arrays, and each scores[i].scores */
+void rp_job_result_free(rp_job_result *result); /* with all that it owns */
 
 /* states/ID.state; the caller frees. */
 rp_status rp_job_checkpoint_path(const char *states, rp_id id, char **path, rp_error *err);

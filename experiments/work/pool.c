@@ -5,6 +5,7 @@
 #include "core/base/memory.h"
 #include "core/base/text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,6 +62,7 @@ rp_status rp_pool_restart(rp_pool *pool, int worker, rp_error *err) {
 
 rp_status rp_pool_start(int n, const char *log_folder, rp_pool *out, rp_error *err) {
   *out = (rp_pool){0};
+  if (n < 1 || n > RP_MOST_WORKERS) return rp_fail(err, RP_EUSAGE, "%d workers: a run has 1 to %d", n, RP_MOST_WORKERS);
   RP_TRY(rp_make_folders(log_folder, err));
   RP_TRY(rp_copy_string(log_folder, &out->log_folder, err));
   RP_TRY(rp_allocate((size_t)n, sizeof *out->workers, &out->workers, err));
@@ -73,7 +75,7 @@ int rp_pool_collect(rp_pool *pool, int worker) {
   int status = 0;
   close(gone->fd);
   kill(gone->pid, SIGTERM);
-  while (waitpid(gone->pid, &status, 0) < 0) continue;
+  while (waitpid(gone->pid, &status, 0) < 0 && errno == EINTR) continue;
   *gone = (rp_worker){.fd = -1, .task = -1};
   return status;
 }

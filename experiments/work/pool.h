@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+enum { RP_MOST_WORKERS = 256 };
+
 typedef struct {
   pid_t pid; /* 0 = not running */
   int fd;
@@ -22,7 +24,7 @@ typedef struct {
   char *log_folder;   /* each worker's stderr goes to worker-I.log in it */
 } rp_pool;
 
-/* Starts `n` workers. `log_folder` is made. Errors: RP_EIO, RP_EMEMORY, RP_EWORKER. */
+/* Starts `n` workers, 1 … RP_MOST_WORKERS. `log_folder` is made. Errors: RP_EIO, RP_EMEMORY, RP_EWORKER. */
 rp_status rp_pool_start(int n, const char *log_folder, rp_pool *out, rp_error *err);
 
 /* Starts a worker in the place of one that is gone. */

@@ -3,8 +3,7 @@
 #define RP_WORK_PROGRESS_H
 
 #include "experiments/plan/trial_plan.h"
-
-enum { RP_MOST_WORKERS = 256 };
+#include "experiments/work/pool.h"
 
 /* Work is counted in image passes: a forward pass of one image is 1, forward and backward 3. {0} is silent until rp_progress_start. */
 typedef struct {

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Plans
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Plans ----------------------------------------------------------------------------------- */
 
 typedef struct {
   size_t n, capacity;
@@ -125,8 +124,7 @@ rp_status rp_record_plan(const rp_campaign *campaign, rp_store *store, rp_error 
   return status;
 }
 
-/* ---- Results
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Results --------------------------------------------------------------------------------- */
 
 static rp_status put_state(const rp_trial_plan *plan, int path_step, const rp_job_result *result, rp_store *store, rp_error *err) {
   const rp_step *step = path_step ? &plan->program.steps[path_step - 1] : NULL;

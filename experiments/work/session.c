@@ -86,8 +86,7 @@ void rp_session_free(rp_session **session) {
   *session = NULL;
 }
 
-/* ---- Opening what a job needs
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- Opening what a job needs ---------------------------------------------------------------- */
 
 static rp_status open_dataset(rp_session *session, const rp_node *config, const char *folder, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) char *json = NULL;
@@ -145,6 +144,15 @@ static rp_status load_plugin(rp_session *session, const char *path, const rp_plu
   return RP_OK;
 }
 
+/* Whether the state in memory holds the bits that were recorded for it. Checkpoints are files, which another machine sharing the folder may
+ * have written with other bits, or somebody may have moved. */
+static rp_status check_digest(const rp_session *session, rp_id recorded, int *is_equal, rp_error *err) {
+  rp_id digest;
+  RP_TRY(rp_state_digest(session->state, &digest, err));
+  *is_equal = rp_id_equal(digest, recorded);
+  return RP_OK;
+}
+
 /* The state to start from: what is in memory, else the checkpoint, else the definition of the root. Sets *next to the first path step to
  * compute. */
 static rp_status open_state(rp_session *session, const rp_job *job, int *next, rp_error *err) {
@@ -160,12 +168,14 @@ static rp_status open_state(rp_session *session, const rp_job *job, int *next, r
   RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(job->states, job->from_id, &path, err));
   RP_TRY(rp_checkpoint_read(path, rp_net_layout(session->net), &session->state, err));
+  int is_equal;
+  RP_TRY(check_digest(session, job->digests[0], &is_equal, err));
+  if (!is_equal) return rp_fail(err, RP_EDAMAGED, "%s: holds other bits than were recorded for this state", path);
   session->state_id = job->from_id;
   return RP_OK;
 }
 
-/* ---- Ops
- * ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Ops ------------------------------------------------------------------------------------- */
 
 /* A root has no optimizer state: trials that differ in the optimizer share it. The first epoch brings what its optimizer needs, as zeros.
  */
@@ -249,13 +259,14 @@ static rp_status prepare_choice(rp_session *session, const rp_job *job, const rp
 }
 
 static rp_status keep_scores(const rp_criterion_plan *criterion, rp_scoring *scoring, rp_job_result *result, rp_error *err) {
-  rp_job_scores *scores = &result->scores[result->n_scores];
-  char *text[4] = {0};
-  const char *from[4] = {criterion->description.name, criterion->description.version, criterion->options_json, criterion->path};
-  for (int i = 0; i < 4; i++) RP_TRY(rp_copy_string(from[i], &text[i], err));
-  *scores = (rp_job_scores){text[0], text[1], text[2], text[3], criterion->description.file_hash, scoring->scores};
+  rp_job_scores *scores = &result->scores[result->n_scores++];
+  RP_TRY(rp_copy_string(criterion->description.name, &scores->name, err));
+  RP_TRY(rp_copy_string(criterion->description.version, &scores->version, err));
+  RP_TRY(rp_copy_string(criterion->options_json, &scores->options_json, err));
+  RP_TRY(rp_copy_string(criterion->path, &scores->path, err));
+  scores->file_hash = criterion->description.file_hash;
+  scores->scores = scoring->scores;
   scoring->scores = NULL;
-  result->n_scores++;
   return RP_OK;
 }
 
@@ -319,8 +330,7 @@ static rp_status run_step(rp_session *session, const rp_job *job, int step, cons
   return rp_id_of_child(result->parent, op->kind, op->params, &session->state_id, err);
 }
 
-/* ---- Probes
- * ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Probes ---------------------------------------------------------------------------------- */
 
 static rp_status probe_layers(const rp_session *session, const uint8_t *alive, rp_job_result *result, rp_error *err) {
   const rp_layout *layout = rp_net_layout(session->net);
@@ -368,9 +378,7 @@ static rp_status probe(rp_session *session, rp_job_result *result, rp_error *err
   return rp_state_digest(state, &result->digest, err);
 }
 
-/* ---- A job
- * ---------------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- A job ----------------------------------------------------------------------------------- */
 
 static rp_status compute(rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
   int next;
@@ -381,6 +389,12 @@ static rp_status compute(rp_session *session, const rp_job *job, rp_job_result *
     size_t row = (size_t)(path_step - job->from - 1);
     const uint8_t *known = job->known[row] ? job->sets + row * (size_t)job->n_filters : NULL;
     RP_TRY(run_step(session, job, path_step - 1, known, result, err));
+    if (path_step == job->to) break;
+    int is_equal;
+    RP_TRY(check_digest(session, job->digests[path_step - job->from], &is_equal, err));
+    if (!is_equal)
+      return rp_fail(err, RP_ENUMERIC, "not reproducible: the state after epoch %u came out with other bits than were recorded",
+                     session->state->epoch);
   }
   result->id = session->state_id;
   return probe(session, result, err);

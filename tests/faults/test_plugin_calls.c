@@ -66,8 +66,7 @@ static void each_misdeed_is_named(void **unused) {
   }
 }
 
-/* ---- create and destroy
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- create and destroy ---------------------------------------------------------------------- */
 
 static int n_created, n_destroyed;
 static int outcome_of_create, outcome_of_score, leaves_nothing;

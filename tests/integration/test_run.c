@@ -98,6 +98,15 @@ static void checkpoints_that_are_gone_or_damaged_are_recomputed(void **unused) {
   assert_same_rows("reference.db", "longer.db", PATHS);
 }
 
+/* As another machine's checkpoints in a shared folder would be, or moved files: whole, but not the recorded bits. */
+static void checkpoints_that_hold_another_state_are_recomputed(void **unused) {
+  (void)unused;
+  expect_exit(0, "run tiny.yaml --jobs 1 --db moved.db --set train.epochs=5");
+  assert_int_equal(system("cd moved.states && set -- *.state && for f in *.state; do [ $f = $1 ] || cp $1 $f; done"), 0);
+  expect_exit(0, "run tiny.yaml --jobs 1 --db moved.db");
+  assert_same_rows("reference.db", "moved.db", PATHS);
+}
+
 /* What is not needed any more goes: a state stays at events, every fifth epoch, the root and the end. */
 static void checkpoints_between_events_are_thinned(void **unused) {
   (void)unused;
@@ -161,6 +170,7 @@ int main(void) {
       cmocka_unit_test(a_run_that_was_killed_goes_on_with_the_same_bits),
       cmocka_unit_test(ctrl_c_ends_with_130_and_the_next_run_goes_on_with_the_same_bits),
       cmocka_unit_test(checkpoints_that_are_gone_or_damaged_are_recomputed),
+      cmocka_unit_test(checkpoints_that_hold_another_state_are_recomputed),
       cmocka_unit_test(checkpoints_between_events_are_thinned),
       cmocka_unit_test(a_scheme_nobody_foresaw_runs_two_drops_before_one_regrow),
       cmocka_unit_test(report_and_figures_come_out_of_a_run),

@@ -42,7 +42,7 @@ static void assert_labels(const char *const *labels, int n) {
 
 #define TOTAL "train: {epochs: 100}\n"
 
-/* ---- One trial ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- One trial ------------------------------------------------------------------------------- */
 
 static void a_trials_configuration_is_written_out_whole(void **unused) {
   (void)unused;
@@ -70,7 +70,7 @@ static void epochs_after_the_last_cycle_are_written_as_the_total(void **unused) 
   assert_at(0, "train.epochs", "37");
 }
 
-/* ---- Precedence ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- Precedence ------------------------------------------------------------------------------ */
 
 static void later_sources_win(void **unused) {
   (void)unused;
@@ -132,7 +132,7 @@ static void an_extended_files_own_mistake_is_named_there(void **unused) {
   assert_refused("extends: ./base.yaml\n", "base.yaml:2:17: train.epochs: 'ten' is not a whole number");
 }
 
-/* ---- Grids --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Grids ----------------------------------------------------------------------------------- */
 
 static void trials_are_seeds_times_arms_times_axes(void **unused) {
   (void)unused;
@@ -220,7 +220,7 @@ static void mistakes_in_grids_are_named(void **unused) {
   assert_refused(TOTAL "exclude: [{train.batch: 64}]\n", "`exclude` leaves no trial");
 }
 
-/* ---- Baselines ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Baselines ------------------------------------------------------------------------------- */
 
 static void each_seed_and_setting_outside_the_scheme_has_one_baseline(void **unused) {
   (void)unused;
@@ -259,7 +259,7 @@ static void a_trial_that_is_standard_training_is_its_own_baseline(void **unused)
   assert_int_equal(experiment.trials[1].baseline, 0);
 }
 
-/* ---- Labels -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Labels ---------------------------------------------------------------------------------- */
 
 static void keys_are_shortened_as_far_as_they_stay_apart(void **unused) {
   (void)unused;
@@ -303,7 +303,7 @@ static void shadow_criteria_are_listed(void **unused) {
   assert_json(experiment.shadow[1], "{\"name\":\"ortho\",\"variant\":\"authors\"}");
 }
 
-/* ---- Files --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static void experiments_are_found_by_name(void **unused) {
   (void)unused;
@@ -339,7 +339,7 @@ static void the_experiments_that_come_along_have_the_trials_that_they_promise(vo
   assert_int_equal(experiment.n_trials, 2 * 3);
 }
 
-/* ---- Programs that do not fit (rule 2) ----------------------------------------------------------------------------------------------- */
+/* ---- Programs that do not fit (rule 2) ------------------------------------------------------- */
 
 static void rule_2_a_total_that_is_too_small_names_the_smallest_that_fits(void **unused) {
   (void)unused;

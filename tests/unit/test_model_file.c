@@ -37,7 +37,8 @@ static void assert_layer(const rp_model *model, int i, rp_layer_kind kind, const
   assert_int_equal(layer->inputs[0], i == 0 ? RP_IMAGE : i - 1);
 }
 
-/* The code that the authors released (github iamaaditya/repr-ortho): 3 × [conv 5×5 SAME 32 filters, ReLU, max pool 3×3 stride 2 SAME], fc 10; truncated normal of deviation 0.04. */
+/* The code that the authors released (github iamaaditya/repr-ortho): 3 × [conv 5×5 SAME 32 filters, ReLU, max pool 3×3 stride 2 SAME], fc
+ * 10; truncated normal of deviation 0.04. */
 static void c3_authors_is_the_net_of_the_released_code(void **unused) {
   (void)unused;
   rp_model model;

@@ -3,8 +3,7 @@
 #include "core/loss/cross_entropy.h"
 #include "tests/reference_net.h"
 
-/* ---- A net with all that a run needs
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- A net with all that a run needs --------------------------------------------------------- */
 
 typedef struct {
   rp_net *net;
@@ -117,8 +116,7 @@ static void assert_like_reference(run *r, double tolerance, const char *name) {
   reference_free(expected);
 }
 
-/* ---- Against the reference
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Against the reference ------------------------------------------------------------------- */
 
 /* With whole numbers each float32 operation is exact and ties abound: nothing less than equality is expected, of any kernel on any
  * processor. Every third filter is closed in a second round. */
@@ -263,8 +261,7 @@ static void same_padding_of_a_pool_puts_the_odd_pixel_after(void **unused) {
   free_run(&r);
 }
 
-/* ---- Batches and bits
- * ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- Batches and bits ------------------------------------------------------------------------ */
 
 static void gradients_of_sub_batches_add_up_to_those_of_the_whole(void **unused) {
   (void)unused;
@@ -348,8 +345,7 @@ static void gradients_are_added_to_what_the_caller_has_and_cleared_on_demand(voi
   free_run(&r);
 }
 
-/* ---- Gates
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Gates ----------------------------------------------------------------------------------- */
 
 /* A bias of 3 and no ReLU: nothing but the gate makes the map 0. */
 static void rule_08_a_closed_gate_puts_out_0_and_passes_no_gradient_to_its_filter(void **unused) {
@@ -437,8 +433,7 @@ static void filters_that_put_out_anything_but_0_are_alive(void **unused) {
   free_run(&r);
 }
 
-/* ---- What is refused
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- What is refused ------------------------------------------------------------------------- */
 
 static void parameters_that_are_not_finite_are_refused_with_the_layers_name(void **unused) {
   (void)unused;

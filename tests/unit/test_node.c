@@ -1,7 +1,7 @@
 /* test_node.c: trees of values: equality, merging, canonical JSON, places. */
 #include "tests/yaml_files.h"
 
-/* ---- Numbers ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static void assert_canonical(const char *number, const char *canonical) {
   rp_text text = {0};
@@ -63,7 +63,7 @@ static void a_double_is_written_with_the_fewest_digits_that_read_back(void **unu
   }
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void canonical_json_sorts_keys_and_knows_no_layout(void **unused) {
   (void)unused;
@@ -101,7 +101,7 @@ static void flow_and_block_yaml_read_back_as_the_same_tree(void **unused) {
   }
 }
 
-/* ---- Equality and access ------------------------------------------------------------------------------------------------------------- */
+/* ---- Equality and access --------------------------------------------------------------------- */
 
 static void equality_is_by_value(void **unused) {
   (void)unused;
@@ -154,7 +154,7 @@ static void whole_numbers_are_told_from_others(void **unused) {
   assert_true(rp_node_integer(node->entries[5].value, &value) && value == 999999999999999999);
 }
 
-/* ---- Merging ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Merging --------------------------------------------------------------------------------- */
 
 static void assert_merged(const char *base_yaml, const char *overlay_yaml, const char *json) {
   RP_CLEANUP(rp_node_free) rp_node *base = node_of(base_yaml);
@@ -210,7 +210,7 @@ static void keys_with_dots_are_spelt_out(void **unused) {
   assert_fails(rp_node_expand_dots(bad, &none, &err), RP_EINPUT, err, "test:1:2: 's..p' is no key");
 }
 
-/* ---- Places -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 static void a_copy_keeps_place_and_path(void **unused) {
   (void)unused;

@@ -6,8 +6,7 @@
 
 #include <dlfcn.h>
 
-/* ---- Finding
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 static void a_ranker_is_found_by_name_in_the_folder(void **unused) {
   (void)unused;
@@ -64,8 +63,7 @@ static void the_folder_is_the_environments_or_lies_beside_the_program(void **unu
   assert_fails(rp_plugin_folder(&folder, &err), RP_EINPUT, err, "set REPR_RANKERS");
 }
 
-/* ---- Describing
- * --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Describing ------------------------------------------------------------------------------ */
 
 static void a_description_tells_all_and_loads_nothing(void **unused) {
   (void)unused;
@@ -137,8 +135,7 @@ static void a_loaded_plugin_is_the_described_file(void **unused) {
   rp_plugin_description_free(&described);
 }
 
-/* ---- Options
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static void options_that_are_not_given_have_their_defaults(void **unused) {
   (void)unused;

@@ -59,7 +59,7 @@ static const rp_step *step_of_kind(rp_op_kind kind, int which) {
 #define REPR "{name: repr, s1: 2, s2: 1, n: 2}"
 #define SHORT "train: {epochs: 7}\n"
 
-/* ---- Rule 1 -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Rule 1 ---------------------------------------------------------------------------------- */
 
 static void rule_1_epochs_count_from_1_and_sub_lasts_from_drop_to_regrow(void **unused) {
   (void)unused;
@@ -90,7 +90,7 @@ static void rule_1_the_phase_is_sub_with_the_gate_off_too(void **unused) {
   assert_false(step_of_kind(RP_OP_DROP, 0)->as.drop.gate);
 }
 
-/* ---- Rule 2 -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Rule 2 ---------------------------------------------------------------------------------- */
 
 static void rule_2_rest_is_what_is_left_of_the_total(void **unused) {
   (void)unused;
@@ -192,7 +192,7 @@ static void a_scheme_that_nobody_foresaw_becomes_its_steps(void **unused) {
   assert_int_equal(program.first_final_epoch, 6);
 }
 
-/* ---- Rule 3 -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Rule 3 ---------------------------------------------------------------------------------- */
 
 static void rule_3_each_epoch_carries_its_resolved_options(void **unused) {
   (void)unused;
@@ -243,7 +243,7 @@ static void defaults_that_are_written_out_do_not_change_ids(void **unused) {
   for (int i = 0; i < program.n_steps; i++) assert_string_equal(program.steps[i].params, "{}");
 }
 
-/* ---- Drops --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Drops ----------------------------------------------------------------------------------- */
 
 static void a_drop_says_what_differs_from_its_defaults(void **unused) {
   (void)unused;
@@ -265,11 +265,9 @@ static void a_drop_says_what_differs_from_its_defaults(void **unused) {
   assert_int_equal(drop->score.data, RP_SCORE_TRAIN);
   assert_int_equal(drop->score.images, 500);
   assert_string_equal(drop->place, "demo.yaml:3:78: scheme.ranker");
-  assert_string_equal(
-      step->params,
-      "{\"gate\":false,\"limits.drop_at_most\":50,\"limits.keep_at_least\":2,\"limits.scope\":\"layer\","
-      "\"limits.skip\":[\"a\",\"b\"],\"p\":12.5,"
-      "\"score.data\":\"train\",\"score.images\":500}");
+  assert_string_equal(step->params, "{\"gate\":false,\"limits.drop_at_most\":50,\"limits.keep_at_least\":2,\"limits.scope\":\"layer\","
+                                    "\"limits.skip\":[\"a\",\"b\"],\"p\":12.5,"
+                                    "\"score.data\":\"train\",\"score.images\":500}");
 }
 
 static void p_outside_0_to_100_is_refused_where_it_was_given(void **unused) {
@@ -297,7 +295,7 @@ static void mistakes_in_a_scheme_are_refused_with_their_place(void **unused) {
   assert_refused(with_scheme("program:\n  - train\n", SHORT), "an entry of a program is a map with one op");
 }
 
-/* ---- Regrowing (rules 17 to 19) ------------------------------------------------------------------------------------------------------ */
+/* ---- Regrowing (rules 17 to 19) -------------------------------------------------------------- */
 
 static void assert_regrow(const char *regrow, rp_regrow_options expected, const char *params) {
   char config[256];
@@ -337,7 +335,7 @@ static void rule_16_restore_touches_nothing_whatever_else_is_said(void **unused)
                 (rp_regrow_options){RP_REGROW_RESTORE, RP_SCALE_MEAN_NORM, 0, RP_READERS_KEEP}, "{\"mode\":\"restore\"}");
 }
 
-/* ---- Limits against a model (rule 13) ------------------------------------------------------------------------------------------------ */
+/* ---- Limits against a model (rule 13) -------------------------------------------------------- */
 
 static rp_status check(const char *config_yaml, rp_error *err) {
   rp_layer_spec layers[] = {{.kind = RP_CONV, .name = "conv1", .outputs = 10},

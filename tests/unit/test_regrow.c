@@ -15,8 +15,7 @@
 enum { SEED = 11, MAX_FILTERS = 64 };
 static const rp_regrow_options ORTHOGONAL = {.mode = RP_REGROW_ORTHOGONAL};
 
-/* ---- Arranging
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Arranging ------------------------------------------------------------------------------- */
 
 static rp_net *net_of_one_conv(int K, int channels, int kernel) {
   return make_net(&(test_net){.channels = channels, .size = 4, .n_convs = 1, .K = {K}, .kernel = {kernel}, .n_classes = 3});
@@ -60,8 +59,7 @@ static rp_regrow_record regrow(const rp_net *net, rp_state *state, rp_regrow_opt
   return record;
 }
 
-/* ---- Measuring
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Measuring ------------------------------------------------------------------------------- */
 
 static size_t size_of_filter(const rp_state *state, int filter) {
   size_t offsets[4], counts[4];
@@ -102,8 +100,7 @@ static int same_filter(const rp_state *a, const rp_state *b, int f) {
   return memcmp(weights_of(a, f), weights_of(b, f), size_of_filter(a, f) * sizeof(float)) == 0;
 }
 
-/* ---- Rule 16: orthogonal
- * ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Rule 16: orthogonal --------------------------------------------------------------------- */
 
 static void rule_16_regrown_filters_are_orthogonal_to_their_own_value_the_survivors_and_each_other(void **unused) {
   (void)unused;
@@ -313,8 +310,7 @@ static void rule_16_draws_are_keyed_by_layer_filter_and_the_filters_own_drop(voi
   assert_false(same_filter(alone, other_seed, 7));
 }
 
-/* ---- Rule 16: the other modes
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- Rule 16: the other modes ---------------------------------------------------------------- */
 
 /* Gram-Schmidt in double, written down anew: each filter less its projections onto the earlier ones' directions, twice. */
 static void gram_schmidt(const rp_state *state, int n, size_t d, double *directions) {
@@ -418,8 +414,7 @@ static void rule_16_restore_changes_marks_and_gates_only(void **unused) {
   assert_int_equal(record.regrown, 2);
 }
 
-/* ---- Rule 17
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Rule 17 --------------------------------------------------------------------------------- */
 
 static double norm_after(const rp_net *net, const rp_state *start, rp_regrow_scale scale) {
   FREED_STATE *state = copy_of(start);
@@ -471,8 +466,7 @@ static void rule_17_with_no_survivor_the_norm_is_that_of_initialisation(void **u
   }
 }
 
-/* ---- Rule 18
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Rule 18 --------------------------------------------------------------------------------- */
 
 static void rule_18_bias_is_zero_or_kept(void **unused) {
   (void)unused;
@@ -573,8 +567,7 @@ static void rule_18_readers_change_before_any_filter_is_regrown(void **unused) {
     if (g != 8) assert_below(cosine_of_filters(state, 8, state, g), 1e-5);
 }
 
-/* ---- Marks, history, gate
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Marks, history, gate -------------------------------------------------------------------- */
 
 static void rule_26_regrowing_clears_marks_gates_and_stored_values_and_notes_the_epoch(void **unused) {
   (void)unused;

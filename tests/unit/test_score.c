@@ -42,8 +42,7 @@ static void score_with(bench *b, const rp_plugin *plugin, const rp_value *option
 
 static const rp_value DEFAULT = {.size = sizeof(rp_value)};
 
-/* ---- Values
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 /* Σ_m a_m · dL/da_m is the derivative of the loss when the map is scaled by s, at s = 1. */
 static void rule_6_taylor_is_the_derivative_by_each_maps_scale_on_the_scoring_images(void **unused) {
@@ -217,8 +216,7 @@ static void criteria_of_weights_need_no_data_set(void **unused) {
   free_bench(b);
 }
 
-/* ---- What a plugin sees
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- What a plugin sees ---------------------------------------------------------------------- */
 
 static bench *watched;     /* for the criteria of this file */
 static uint32_t n_watched; /* images that were shown */
@@ -354,8 +352,7 @@ static void the_net_is_shown_with_its_readers_and_its_history(void **unused) {
   free_bench(b);
 }
 
-/* ---- Services
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Services -------------------------------------------------------------------------------- */
 
 static int uniform_score(void *self, const rp_context *context, float *importance, rp_message *message) {
   (void)self;
@@ -476,8 +473,7 @@ static void a_diverged_net_is_not_blamed_on_the_plugin(void **unused) {
   free_bench(b);
 }
 
-/* ---- Choosing
- * ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Choosing -------------------------------------------------------------------------------- */
 
 static rp_selection drop_percent(uint64_t percent) {
   return (rp_selection){.p = {percent, 0}, .keep_at_least = 1, .drop_at_most = {100, 0}};
@@ -526,8 +522,7 @@ static void rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate
   free_bench(b);
 }
 
-/* ---- Floating-point modes
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Floating-point modes -------------------------------------------------------------------- */
 
 static void modes_are_kept_around_every_call_and_inside_services(void **unused) {
   (void)unused;

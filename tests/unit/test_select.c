@@ -33,8 +33,7 @@ static void assert_set(const uint8_t *set, const char *expected) {
     if (set[f] != (expected[f] == 'x')) fail_msg("filter %d: %d, expected %s", f, set[f], expected);
 }
 
-/* ---- Rule 12
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Rule 12 --------------------------------------------------------------------------------- */
 
 static void assert_normalised(rp_normalise how, const float expected[F]) {
   /* The inactive filter's NaN must neither count nor change. */
@@ -94,8 +93,7 @@ static void names_of_normalisations_parse_back(void **unused) {
   assert_false(rp_normalise_parse("layer", &parsed));
 }
 
-/* ---- Rule 13: counts
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Rule 13: counts ------------------------------------------------------------------------- */
 
 static void rule_13_the_count_is_exact_for_every_p_and_every_number_of_filters(void **unused) {
   (void)unused;
@@ -159,8 +157,7 @@ static void the_share_is_exact_at_the_largest_numbers(void **unused) {
   assert_int_equal(rp_decimal_share(percent("0.000000001"), 99999999999u), 0);
 }
 
-/* ---- Rule 13: which ones, limits
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- Rule 13: which ones, limits ------------------------------------------------------------- */
 
 static const float RISING[F] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 
@@ -292,8 +289,7 @@ static void rule_13_bounds_per_layer_are_told_before_a_choice(void **unused) {
   assert_int_equal(highest[1], 3);
 }
 
-/* ---- Rule 14
- * ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Rule 14 --------------------------------------------------------------------------------- */
 
 /* How often each filter goes over many keys, where all scores are equal. */
 static void rule_14_ties_are_broken_by_a_draw_that_favours_none(void **unused) {

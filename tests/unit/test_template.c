@@ -92,7 +92,7 @@ static void an_expansion_cannot_blow_up(void **unused) {
   rp_text_free(&many);
 }
 
-/* ---- Files --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static const char SCHEME[] =
     "parameters: {s1: 20, ranker: ortho, limits: {keep: 1}, must: ~}\nprogram:\n  - train: $s1\n  - drop: {ranker: $ranker}\n";

@@ -59,8 +59,7 @@ static void drop(rp_state *state, const int *filters, int n, int gate) {
   assert_ok(rp_drop_filters(state, set, gate, &err), err);
 }
 
-/* ---- What an epoch depends on
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- What an epoch depends on ---------------------------------------------------------------- */
 
 static void epochs_reproduce_bit_for_bit_in_another_net_and_from_a_copy(void **unused) {
   (void)unused;
@@ -148,8 +147,7 @@ static void rule_3_an_epoch_without_a_whole_batch_is_an_error_that_says_what_to_
   assert_int_equal(train(net, state, &keep).n_steps, 1);
 }
 
-/* ---- What a step is
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- What a step is -------------------------------------------------------------------------- */
 
 /* One step on 13 images (sub-batches of unequal size): the change of each parameter is −lr times the slope of the mean loss, which
  * evaluation measures by differences; ReLUs and pools make single slopes uneven, so some may be off. */
@@ -222,8 +220,7 @@ static void a_state_of_another_optimizer_is_refused(void **unused) {
   assert_fails(rp_train_epoch(net, state, &data.dataset, &MOMENTUM, NULL, NULL, &record, &err), RP_EINPUT, err, "momentum");
 }
 
-/* ---- Interruption
- * ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Interruption ---------------------------------------------------------------------------- */
 
 typedef struct {
   uint32_t n_calls, last_done, total, stop_at;
@@ -254,8 +251,7 @@ static void ticks_report_images_and_can_stop_an_epoch(void **unused) {
   assert_int_equal(t.n_calls, 3);
 }
 
-/* ---- Rule 10
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Rule 10 --------------------------------------------------------------------------------- */
 
 /* Layout: conv1 6×3×9 at 0, its bias at 162; conv2 8×6×9 at 168, its bias at 600; fc 5×8×4 at 608, its bias at 768. Units likewise at 0,
  * 18, 24, 72, 80, 120. Dropped: filter 2 of conv1 and filter 3 of conv2 (9 in all). */
