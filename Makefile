@@ -47,13 +47,20 @@ $(EMBEDDED_OBJECTS): $(BUILD)/objects/%.o: $(BUILD)/embedded/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
+# What was built with other flags is built anew: the flags stand in the environment of every computed state.
+FLAGS_STAMP := $(BUILD)/flags
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+$(shell mkdir -p $(BUILD); echo '$(CC) $(CFLAGS) $(SANITIZE_FLAGS)' | cmp -s - $(FLAGS_STAMP) || echo '$(CC) $(CFLAGS) $(SANITIZE_FLAGS)' >$(FLAGS_STAMP))
+$(shell echo '$(COMMIT)' | cmp -s - $(BUILD)/commit || echo '$(COMMIT)' >$(BUILD)/commit)
+$(LIBRARY_OBJECTS) $(BUILD)/objects/experiments/main.o $(RANKERS): $(FLAGS_STAMP)
+
 # What the environment of a computed state says of this build: it moves with every source that touches numbers.
 NUMERIC_SOURCES := $(sort $(wildcard core/*/*.c core/*/*.h rankers/*.c rankers/*.h))
 ENVIRONMENT_OBJECT := $(BUILD)/objects/experiments/work/environment.o
-$(ENVIRONMENT_OBJECT): $(NUMERIC_SOURCES)
+$(ENVIRONMENT_OBJECT): $(NUMERIC_SOURCES) $(BUILD)/commit
 $(ENVIRONMENT_OBJECT): WARNINGS += -DRP_BUILD_FLAGS='"$(CFLAGS) $(SANITIZE_FLAGS)"' \
   -DRP_BUILD_NUMERIC_SOURCES='"$(shell cat $(NUMERIC_SOURCES) | cksum | tr ' ' -)"' \
-  -DRP_BUILD_COMMIT='"$(shell git rev-parse HEAD 2>/dev/null)"'
+  -DRP_BUILD_COMMIT='"$(COMMIT)"'
 
 $(BUILD)/rankers/%.so: rankers/%.c
 	@mkdir -p $(@D)
@@ -113,10 +120,10 @@ tests: $(TESTS)
 
 PREFIX ?= /usr/local
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/repr/rankers $(DESTDIR)$(PREFIX)/include/repr $(DESTDIR)$(PREFIX)/share/repr
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/repr/rankers $(DESTDIR)$(PREFIX)/include/repr/rankers $(DESTDIR)$(PREFIX)/share/repr
 	install $(BUILD)/repr $(DESTDIR)$(PREFIX)/bin/repr
 	install $(RANKERS) $(DESTDIR)$(PREFIX)/lib/repr/rankers
-	install -m 644 rankers/ranker.h $(DESTDIR)$(PREFIX)/include/repr
+	install -m 644 rankers/ranker.h $(DESTDIR)$(PREFIX)/include/repr/rankers
 	cp -r experiments/schemes experiments/models experiments/paper experiments/*.yaml $(DESTDIR)$(PREFIX)/share/repr
 
 # Each parser of files from outside, FUZZ_SECONDS long, from its corpus on. What is found lands in build-fuzz/, as does what the corpora grow by.

@@ -76,6 +76,7 @@ rp_status rp_command_plan(int n, char **arguments, rp_error *err) {
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
   RP_CLEANUP(rp_campaign_free) rp_campaign campaign = {0};
   RP_TRY(rp_campaign_open(parsed.experiment, parsed.sets, parsed.n_sets, parsed.data, &campaign, err));
+  fputs(campaign.notes, stderr);
   rp_cost cost;
   RP_TRY(rp_cost_of(&campaign, &cost, err));
   RP_TRY(print_trials(&campaign, parsed.is_verbose, err));

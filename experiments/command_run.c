@@ -43,7 +43,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
   case 'j': {
     char *end;
     long jobs = strtol(value, &end, 10);
-    if (*end || jobs < 1 || jobs > RP_MOST_WORKERS) argp_error(state, "--jobs %s: a number from 1 to %d is expected", value, RP_MOST_WORKERS);
+    if (*end || jobs < 1 || jobs > RP_MOST_WORKERS)
+      argp_error(state, "--jobs %s: a number from 1 to %d is expected", value, RP_MOST_WORKERS);
     arguments->options.jobs = (int)jobs;
     return 0;
   }
@@ -114,6 +115,7 @@ static rp_status lock(const char *states, const char *database, int *fd, rp_erro
 static rp_status run(run_arguments *arguments, rp_error *err) {
   RP_CLEANUP(rp_campaign_free) rp_campaign campaign = {0};
   RP_TRY(rp_campaign_open(arguments->experiment, arguments->sets, arguments->n_sets, arguments->data, &campaign, err));
+  fputs(campaign.notes, stderr);
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(arguments->database, RP_STORE_WRITE, &store, err));
   RP_CLEANUP(rp_free_pointer) char *states = NULL;

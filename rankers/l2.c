@@ -11,6 +11,7 @@
 #include "rankers/ranker.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef enum { DIVIDE_SQRT_D, DIVIDE_D, DIVIDE_NONE } divide;
@@ -26,10 +27,20 @@ static const rp_option DIVIDE_OPTION = {.size = sizeof(rp_option),
 
 static const rp_option *const OPTIONS[] = {&DIVIDE_OPTION, NULL};
 
+/* What is kept from create to destroy. */
+typedef struct {
+  divide by;
+} settings;
+
 static int create(const rp_context *context, const rp_value *options, void **self, rp_message *message) {
   (void)context;
-  (void)message;
-  *self = (void *)(intptr_t)options[0].number; /* nothing else is kept */
+  settings *kept = malloc(sizeof *kept);
+  if (!kept) {
+    snprintf(message->text, sizeof message->text, "out of memory");
+    return RP_RANKER_ERROR;
+  }
+  kept->by = (divide)options[0].number;
+  *self = kept;
   return RP_RANKER_OK;
 }
 
@@ -47,7 +58,7 @@ static double divisor_of(divide by, double d) {
 
 static int score(void *self, const rp_context *context, float *importance, rp_message *message) {
   (void)message;
-  divide by = (divide)(intptr_t)self;
+  divide by = ((const settings *)self)->by;
   for (uint32_t l = 0; l < context->n_layers; l++) {
     const rp_conv_layer *layer = context->layers[l];
     size_t d = (size_t)layer->C * layer->R * layer->S;
@@ -73,4 +84,5 @@ const rp_ranker rp_ranker_plugin = {
     .options = OPTIONS,
     .create = create,
     .score = score,
+    .destroy = free,
 };

@@ -2,9 +2,11 @@
  *
  * A layer has J active filters, w_f the weights of one of them as a vector of d = C·R·S numbers, ŵ = w / ‖w‖ (of a zero vector: zero).
  *
- *   paper     importance_f = − (1/J) Σ_{j≠f} |ŵ_f·ŵ_j|                        Prakash et al., CVPR 2019, section 4: (1/J) Σ_j |Ŵ Ŵᵀ − I|,
- * whose own term is 0 authors   importance_f = − | (1/J) Σ_{j≠f} w_f·w_j / ‖W‖²_F |             the authors' released code (repr-ortho):
- * one norm for the layer, the absolute value after the mean; W holds the active filters
+ *   paper     importance_f = − (1/J) Σ_{j≠f} |ŵ_f·ŵ_j|
+ *   authors   importance_f = − | (1/J) Σ_{j≠f} w_f·w_j / ‖W‖²_F |
+ *
+ * paper: Prakash et al., CVPR 2019, section 4: (1/J) Σ_j |Ŵ Ŵᵀ − I|, whose own term is 0. authors: their released code (repr-ortho): one
+ * norm for the layer, the absolute value after the mean; W holds the active filters.
  *
  * All in double: dot products in the order of [C][R][S], sums in the order of j. Normalisation: none. For random filters the paper's
  * variant expects −√(2/(πd)): a ranking of the whole net takes layers of short filters first. */
@@ -27,10 +29,19 @@ static const rp_option VARIANT_OPTION = {.size = sizeof(rp_option),
 
 static const rp_option *const OPTIONS[] = {&VARIANT_OPTION, NULL};
 
+typedef struct {
+  variant how;
+} settings;
+
 static int create(const rp_context *context, const rp_value *options, void **self, rp_message *message) {
   (void)context;
-  (void)message;
-  *self = (void *)(intptr_t)options[0].number; /* nothing else is kept */
+  settings *kept = malloc(sizeof *kept);
+  if (!kept) {
+    snprintf(message->text, sizeof message->text, "out of memory");
+    return RP_RANKER_ERROR;
+  }
+  kept->how = (variant)options[0].number;
+  *self = kept;
   return RP_RANKER_OK;
 }
 
@@ -75,7 +86,7 @@ static double overlap_authors(const rp_conv_layer *layer, double squares, uint32
 }
 
 static int score(void *self, const rp_context *context, float *importance, rp_message *message) {
-  variant how = (variant)(intptr_t)self;
+  variant how = ((const settings *)self)->how;
   for (uint32_t l = 0; l < context->n_layers; l++) {
     const rp_conv_layer *layer = context->layers[l];
     double squares, *norms = calloc(layer->K, sizeof *norms);
@@ -105,4 +116,5 @@ const rp_ranker rp_ranker_plugin = {
     .options = OPTIONS,
     .create = create,
     .score = score,
+    .destroy = free,
 };

@@ -88,7 +88,8 @@ typedef struct {
   int n_params;
 } rp_trial_row;
 
-/* Puts a trial as pending; one that is known keeps its status. */
+/* Puts a trial as pending; one that is known keeps its status, and is from now on described as here: different keys can mean one and the
+ * same trial. */
 rp_status rp_store_put_trial(rp_store *store, const rp_trial_row *trial, rp_error *err);
 
 /* A trial's place in a plan. */

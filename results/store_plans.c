@@ -34,16 +34,17 @@ static rp_status known_trial_key(rp_store *store, rp_id trial, int64_t *key, rp_
 
 static rp_status put_trial(rp_store *store, const rp_trial_row *trial, rp_error *err) {
   int64_t key;
-  RP_TRY(rp_sql_run(
-      store, err,
-      "INSERT OR IGNORE INTO trials (id, seed, scheme, ranker, s1, s2, n, p, model, data, validation_ranks, config_json, epochs) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-      "hlssnnndssisi", trial->id, (int64_t)trial->seed, trial->scheme, trial->ranker, trial->s1, trial->s2, trial->n, trial->p,
-      trial->model, trial->data, trial->validation_ranks, trial->config_json, trial->epochs));
+  RP_TRY(rp_sql_run(store, err,
+                    "INSERT INTO trials (id, seed, scheme, ranker, s1, s2, n, p, model, data, validation_ranks, config_json, epochs) "
+                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "
+                    "ON CONFLICT (id) DO UPDATE SET scheme = ?3, ranker = ?4, s1 = ?5, s2 = ?6, n = ?7, p = ?8, model = ?9, data = ?10, "
+                    "validation_ranks = ?11, config_json = ?12",
+                    "hlssnnndssisi", trial->id, (int64_t)trial->seed, trial->scheme, trial->ranker, trial->s1, trial->s2, trial->n,
+                    trial->p, trial->model, trial->data, trial->validation_ranks, trial->config_json, trial->epochs));
   RP_TRY(known_trial_key(store, trial->id, &key, err));
+  RP_TRY(rp_sql_run(store, err, "DELETE FROM params WHERE trial = ?1", "l", key));
   for (int i = 0; i < trial->n_params; i++)
-    RP_TRY(rp_sql_run(store, err, "INSERT OR IGNORE INTO params VALUES (?1, ?2, ?3)", "lss", key, trial->params[i].key,
-                      trial->params[i].value));
+    RP_TRY(rp_sql_run(store, err, "INSERT INTO params VALUES (?1, ?2, ?3)", "lss", key, trial->params[i].key, trial->params[i].value));
   return RP_OK;
 }
 

@@ -1,4 +1,5 @@
 -- views.sql: the contract for people's own SQL. Units stand in the names; accuracies are fractions; times are UTC; NULL = not measured.
+-- Where experiments describe one and the same trial in different keys, it shows those of the newest plan.
 -- The views show each experiment's newest plan, and repeat a state's rows for every trial whose path contains it (rule 28).
 
 DROP VIEW IF EXISTS v_trials;
@@ -99,7 +100,7 @@ CREATE VIEW v_events AS
 SELECT m.experiment, m.arm, m.trial, m.seed, s.epoch, s.cycle, s.op AS event,
   CASE WHEN s.op = 'drop' THEN d.count ELSE s.regrown END AS dropped,
   b.test_acc AS test_acc_before, s.test_acc AS test_acc_after, b.val_acc AS val_acc_before, s.val_acc AS val_acc_after,
-  d.limits_used, d.ties_at_cut, s.constraints_asked, s.constraints_met, s.max_cos_left, coalesce(d.seconds + s.seconds, s.seconds) AS seconds
+  d.limits_used, d.ties_at_cut, s.constraints_asked, s.constraints_met, s.max_cos_left, s.seconds
 FROM plan_members m JOIN paths p ON p.trial = m.trial_key JOIN states s ON s.state = p.state
 LEFT JOIN states b ON b.state = s.parent
 LEFT JOIN requests d ON d.request = p.request
@@ -107,7 +108,7 @@ WHERE s.op NOT IN ('init', 'train')
 ORDER BY m.experiment, m.ordinal, p.step;
 
 -- One row per drop, ranker and filter that it ranked: the ranker that acted, and the experiment's shadow rankers on the same state. rank: 1 = most important;
--- the acting ranker's with ties as they were broken, a shadow's by score, equal scores sharing a rank. dropped: whether the trial dropped the filter then.
+-- the acting ranker's with ties as they were broken (NULL: it was no candidate, being marked already), a shadow's by score, equal scores sharing a rank. dropped: whether the trial dropped the filter then.
 CREATE VIEW v_filters AS
 WITH drops AS (
   SELECT m.experiment, m.arm, m.trial, m.seed, m.plan, m.ordinal, p.step, s.epoch, s.cycle, d.request, d.state AS ranked_state, d.criterion
@@ -118,7 +119,7 @@ WITH drops AS (
   SELECT d.*, w.criterion AS shown, 0 AS acting FROM drops d JOIN plan_shadows w ON w.plan = d.plan AND w.criterion <> d.criterion
 )
 SELECT r.experiment, r.arm, r.trial, r.seed, r.epoch, r.cycle, g.name AS ranker, r.acting, c.layer, c.filter, c.score,
-  CASE WHEN r.acting AND f.rank IS NOT NULL THEN f.rank
+  CASE WHEN r.acting THEN f.rank
     ELSE rank() OVER (PARTITION BY r.experiment, r.ordinal, r.step, r.shown ORDER BY c.score DESC) END AS rank,
   coalesce(f.dropped, 0) AS dropped
 FROM rankings r

@@ -16,12 +16,6 @@
 #define RP_VECTORISED
 #endif
 
-/* What one image's tensor looks like between layers. `is_features`: it came out of an fc, where H = W = 1. */
-typedef struct {
-  int channels, height, width;
-  int is_features;
-} rp_extent;
-
 typedef struct {
   int batch, channels, height, width;
   int block;

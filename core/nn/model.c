@@ -35,7 +35,7 @@ rp_extent rp_input_extent(const rp_model *model, const rp_extent *extents, int l
   return (rp_extent){.channels = model->channels, .height = model->height, .width = model->width};
 }
 
-enum { LARGEST_SIDE = 1 << 15, LARGEST_CHANNELS = 1 << 20, LARGEST_MAP = 1 << 28 };
+enum { LARGEST_SIDE = 1 << 15, LARGEST_CHANNELS = 1 << 20, LARGEST_MAP = 1 << 28, LARGEST_WEIGHTS = 1 << 28 };
 
 static rp_status check_image(const rp_model *model, rp_error *err) {
   if (model->channels < 1 || model->height < 1 || model->width < 1 || model->channels > LARGEST_CHANNELS || model->height > LARGEST_SIDE ||
@@ -72,7 +72,17 @@ static rp_status check_readers(const rp_model *model, int layer, rp_error *err) 
   return RP_OK;
 }
 
-static rp_status check_layer(const rp_model *model, int layer, rp_extent *extents, rp_error *err) {
+static rp_status check_size(const rp_layer_spec *spec, const rp_extent *in, const rp_extent *out, rp_error *err) {
+  const rp_layer_functions *functions = KINDS[spec->kind].functions;
+  if ((int64_t)out->channels * out->height * out->width > LARGEST_MAP)
+    return rp_fail(err, RP_EINPUT, "an output of %d×%d×%d (C×H×W) is too large", out->channels, out->height, out->width);
+  if (functions->weights_per_unit && (double)spec->outputs * in->channels * functions->weights_per_unit(spec, in) > LARGEST_WEIGHTS)
+    return rp_fail(err, RP_EINPUT, "%d×%d×%d weights are more than the %d that are supported", spec->outputs, in->channels,
+                   functions->weights_per_unit(spec, in), LARGEST_WEIGHTS);
+  return RP_OK;
+}
+
+rp_status rp_model_check_layer(const rp_model *model, int layer, rp_extent *extents, rp_error *err) {
   const rp_layer_spec *spec = &model->layers[layer];
   if ((unsigned)spec->kind >= RP_N_LAYER_KINDS) return rp_fail(err, RP_EINPUT, "unknown kind of layer (%d)", (int)spec->kind);
   if (spec->n_inputs != 1) return rp_fail(err, RP_EINPUT, "%d inputs; a %s has one", spec->n_inputs, rp_layer_kind_name(spec->kind));
@@ -88,17 +98,14 @@ static rp_status check_layer(const rp_model *model, int layer, rp_extent *extent
   }
   rp_extent in = rp_input_extent(model, extents, layer);
   RP_TRY(functions->extent(spec, &in, &extents[layer], err));
-  if ((int64_t)extents[layer].channels * extents[layer].height * extents[layer].width > LARGEST_MAP)
-    return rp_fail(err, RP_EINPUT, "an output of %d×%d×%d (C×H×W) is too large", extents[layer].channels, extents[layer].height,
-                   extents[layer].width);
-  return RP_OK;
+  return check_size(spec, &in, &extents[layer], err);
 }
 
 rp_status rp_model_check(const rp_model *model, rp_extent *extents, rp_error *err) {
   RP_TRY(check_image(model, err));
   for (int layer = 0; layer < model->n_layers; layer++) {
     RP_TRY(check_name(model, layer, err));
-    RP_TRY_IN(check_layer(model, layer, extents, err), err, "%s", model->layers[layer].name);
+    RP_TRY_IN(rp_model_check_layer(model, layer, extents, err), err, "%s", model->layers[layer].name);
   }
   for (int layer = 0; layer < model->n_layers; layer++) RP_TRY_IN(check_readers(model, layer, err), err, "%s", model->layers[layer].name);
   const rp_layer_spec *last = &model->layers[model->n_layers - 1];

@@ -67,6 +67,16 @@ typedef struct {
   rp_layer_spec *layers; /* owned */
 } rp_model;
 
+/* What one image's tensor looks like between layers. `is_features`: it came out of an fc, where H = W = 1. */
+typedef struct {
+  int channels, height, width;
+  int is_features;
+} rp_extent;
+
+/* Checks a model's layer against those before it, whose `extents` are filled, and fills its own: kind, inputs, sizes, windows, limits. A
+ * model can thus be checked while it is being read. Errors: RP_EINPUT, without the layer's name, with both shapes and what would fit. */
+rp_status rp_model_check_layer(const rp_model *model, int layer, rp_extent *extents, rp_error *err);
+
 void rp_model_free(rp_model *model);
 
 const char *rp_layer_kind_name(rp_layer_kind kind);

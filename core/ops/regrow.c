@@ -141,7 +141,7 @@ static rp_status regrow_filters(const rp_net *net, rp_state *state, const rp_reg
 
 /* ---- The marks ------------------------------------------------------------------------------- */
 
-static void clear_marks(rp_state *state) {
+static void clear_marks(rp_state *state, int are_new) {
   for (int f = 0; f < state->layout->n_filters; f++) {
     rp_filter_state *filter = &state->filters[f];
     if (!filter->dropped) continue;
@@ -150,7 +150,7 @@ static void clear_marks(rp_state *state) {
     for (int i = 0; i < n_ranges; i++) memset(state->at_drop + offsets[i], 0, counts[i] * sizeof(float));
     filter->dropped = 0;
     filter->closed = 0;
-    filter->last_regrow_epoch = state->epoch;
+    if (are_new) filter->last_regrow_epoch = state->epoch;
   }
 }
 
@@ -162,6 +162,6 @@ rp_status rp_regrow_filters(const rp_net *net, rp_state *state, const rp_regrow_
     RP_TRY(regrow_readers(net, state, options->readers, err));
     RP_TRY(regrow_filters(net, state, options, record, err));
   }
-  clear_marks(state);
+  clear_marks(state, options->mode != RP_REGROW_RESTORE);
   return RP_OK;
 }

@@ -213,12 +213,28 @@ rp_status rp_experiment_load(const char *file_or_name, const char *const *sets, 
   return status;
 }
 
-void rp_experiment_free(rp_experiment *experiment) {
+static void free_trial(rp_trial *trial) {
+  free(trial->label);
+  rp_node_free(&trial->config);
+  rp_node_free(&trial->differs);
+}
+
+void rp_experiment_remove_trial(rp_experiment *experiment, int trial, int equal) {
+  rp_trial *trials = experiment->trials;
+  if (trials[trial].is_baseline) trials[equal].is_baseline = 1, trials[equal].baseline = -1;
+  free_trial(&trials[trial]);
+  experiment->n_trials--;
+  memmove(&trials[trial], &trials[trial + 1], (size_t)(experiment->n_trials - trial) * sizeof *trials);
   for (int i = 0; i < experiment->n_trials; i++) {
-    free(experiment->trials[i].label);
-    rp_node_free(&experiment->trials[i].config);
-    rp_node_free(&experiment->trials[i].differs);
+    if (trials[i].baseline == trial)
+      trials[i].baseline = equal;
+    else if (trials[i].baseline > trial)
+      trials[i].baseline--;
   }
+}
+
+void rp_experiment_free(rp_experiment *experiment) {
+  for (int i = 0; i < experiment->n_trials; i++) free_trial(&experiment->trials[i]);
   for (int i = 0; i < experiment->n_differing; i++) free(experiment->differing[i]);
   free(experiment->trials);
   free(experiment->differing);

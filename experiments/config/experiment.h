@@ -38,6 +38,9 @@ typedef struct {
  *
  * Errors: RP_EINPUT, file:line:column and key first. On error *out is empty. The caller frees. */
 rp_status rp_experiment_load(const char *file_or_name, const char *const *sets, int n_sets, rp_experiment *out, rp_error *err);
+
+/* Removes a trial that turned out to be the same computation as `equal`, an earlier one, which takes over what compares with it. */
+void rp_experiment_remove_trial(rp_experiment *experiment, int trial, int equal);
 void rp_experiment_free(rp_experiment *experiment);
 
 /* The path of an experiment: a path (with a '/' or ending in .yaml or .yml) as it is; a name is looked for as NAME.yaml in experiments/ and

@@ -30,49 +30,6 @@ static rp_status open_dataset(rp_campaign *campaign, const rp_node *config, int 
   return RP_OK;
 }
 
-/* `all` stands for every built-in criterion that the trials' data allow: oracles measure on a validation split, so they need one. */
-static rp_status add_all_rankers(const rp_campaign *campaign, rp_text *json, rp_error *err) {
-  char **names;
-  int n;
-  RP_TRY(rp_plugin_list(campaign->rankers, &names, &n, err));
-  for (int i = 0; i < n; i++) {
-    rp_text_add(json, json->length > 1 ? "," : "");
-    rp_text_add_json_string(json, names[i]);
-    free(names[i]);
-  }
-  free(names);
-  return RP_OK;
-}
-
-static rp_status list_shadows(rp_campaign *campaign, rp_error *err) {
-  const rp_experiment *experiment = &campaign->experiment;
-  RP_CLEANUP(rp_text_free) rp_text json = {0};
-  rp_text_add(&json, "[");
-  for (int i = 0; i < experiment->n_shadow; i++) {
-    if (strcmp(rp_node_text(experiment->shadow[i]), "all") == 0) {
-      RP_TRY(add_all_rankers(campaign, &json, err));
-      continue;
-    }
-    RP_CLEANUP(rp_free_pointer) char *item = NULL;
-    RP_TRY(rp_node_json(experiment->shadow[i], &item, err));
-    rp_text_format(&json, "%s%s", json.length > 1 ? "," : "", item);
-  }
-  rp_text_add(&json, "]");
-  return rp_text_take(&json, &campaign->shadows, err);
-}
-
-static rp_status check_shadows(const rp_campaign *campaign, rp_error *err) {
-  const rp_score_data score = {RP_SCORE_AUTO, 0};
-  for (int i = 0; i < campaign->experiment.n_shadow; i++) {
-    const rp_node *shadow = campaign->experiment.shadow[i];
-    if (strcmp(rp_node_text(shadow), "all") == 0) continue;
-    rp_criterion_plan criterion;
-    RP_TRY(rp_criterion_plan_build(shadow, &score, campaign->rankers, &criterion, err));
-    rp_criterion_plan_free(&criterion);
-  }
-  return RP_OK;
-}
-
 /* Ids know a criterion by the name that it calls itself, so within an experiment a name must mean one file. */
 static rp_status check_name(const rp_criterion_plan *one, const rp_criterion_plan *other, rp_error *err) {
   if (strcmp(one->description.name, other->description.name) != 0 || rp_id_equal(one->description.file_hash, other->description.file_hash))
@@ -107,6 +64,33 @@ rp_status rp_campaign_trial_name(const rp_campaign *campaign, int trial, char **
   return rp_text_take(&text, name, err);
 }
 
+static void remove_trial(rp_campaign *campaign, int t, int equal) {
+  rp_trial_plan_free(&campaign->plans[t]);
+  free(campaign->configs[t]);
+  rp_experiment_remove_trial(&campaign->experiment, t, equal);
+  for (int i = t; i < campaign->experiment.n_trials; i++) {
+    campaign->plans[i] = campaign->plans[i + 1];
+    campaign->configs[i] = campaign->configs[i + 1];
+    campaign->dataset_of[i] = campaign->dataset_of[i + 1];
+  }
+}
+
+/* Different keys can come to the same computation: a scale for a mode that has none, scoring data for standard training. Those trials are
+ * one, the first. */
+static rp_status merge_equal_trials(rp_campaign *campaign, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text notes = {0};
+  for (int t = 1; t < campaign->experiment.n_trials; t++) {
+    int equal = 0;
+    while (equal < t && !rp_id_equal(campaign->plans[equal].id, campaign->plans[t].id)) equal++;
+    if (equal == t) continue;
+    const rp_trial *trials = campaign->experiment.trials;
+    rp_text_format(&notes, "%s/%llu is the same trial as %s/%llu\n", trials[t].label, (unsigned long long)trials[t].seed,
+                   trials[equal].label, (unsigned long long)trials[equal].seed);
+    remove_trial(campaign, t--, equal);
+  }
+  return rp_text_take(&notes, &campaign->notes, err);
+}
+
 static rp_status open_campaign(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *campaign,
                                rp_error *err) {
   RP_TRY(rp_experiment_load(experiment, sets, n_sets, &campaign->experiment, err));
@@ -118,8 +102,8 @@ static rp_status open_campaign(const char *experiment, const char *const *sets, 
   RP_TRY(rp_allocate(n, sizeof *campaign->dataset_of, &campaign->dataset_of, err));
   RP_TRY(rp_allocate(n, sizeof *campaign->plans, &campaign->plans, err));
   RP_TRY(rp_allocate(n, sizeof *campaign->configs, &campaign->configs, err));
-  RP_TRY(list_shadows(campaign, err));
-  RP_TRY(check_shadows(campaign, err));
+  if (campaign->experiment.n_shadow)
+    return rp_node_fail(campaign->experiment.shadow[0], err, "this version cannot rank in the shadow yet; remove `shadow`");
   for (size_t i = 0; i < n; i++) {
     const rp_trial *trial = &campaign->experiment.trials[i];
     RP_TRY(rp_node_json(trial->config, &campaign->configs[i], err));
@@ -127,7 +111,8 @@ static rp_status open_campaign(const char *experiment, const char *const *sets, 
     const rp_dataset *dataset = &campaign->datasets[campaign->dataset_of[i]].dataset;
     RP_TRY(rp_trial_plan_build(trial->config, trial->seed, dataset, campaign->rankers, &campaign->plans[i], err));
   }
-  return check_names(campaign, err);
+  RP_TRY(check_names(campaign, err));
+  return merge_equal_trials(campaign, err);
 }
 
 rp_status rp_campaign_open(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *out,
@@ -153,7 +138,7 @@ void rp_campaign_free(rp_campaign *campaign) {
   free(campaign->configs);
   free(campaign->data_folder);
   free(campaign->rankers);
-  free(campaign->shadows);
+  free(campaign->notes);
   rp_experiment_free(&campaign->experiment);
   *campaign = (rp_campaign){0};
 }

@@ -1,4 +1,4 @@
-/* campaign.h: an experiment with everything that can be known before it runs: open data sets, each trial's plan and id, shadows. Opening it
+/* campaign.h: an experiment with everything that can be known before it runs: open data sets, each trial's plan and id. Opening it
  * is the check that all of it can run: whatever is wrong in a file, a folder or a plugin is found here and nothing was written yet. */
 #ifndef RP_PLAN_CAMPAIGN_H
 #define RP_PLAN_CAMPAIGN_H
@@ -19,7 +19,7 @@ typedef struct {
   int *dataset_of;      /* [n_trials] */
   rp_trial_plan *plans; /* [experiment.n_trials] */
   char **configs;       /* [n_trials] canonical JSON of each trial's configuration */
-  char *shadows;        /* JSON list: criteria that score at each drop without acting */
+  char *notes;          /* lines for the user: which trials turned out to be the same; "" where none did */
 } rp_campaign;
 
 /* Loads an experiment and plans its trials. `data_folder` NULL: $REPR_DATA, else "data". Errors: RP_EINPUT, RP_EDATA. The caller frees. */

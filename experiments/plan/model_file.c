@@ -122,7 +122,6 @@ static const rp_key ROWS[] = {
 static const rp_key_table KEYS = {ROWS, sizeof ROWS / sizeof ROWS[0]};
 
 enum { MOST_LAYERS = 1000 };
-static const int64_t MOST_VALUES = 1 << 28; /* of one layer's weights or maps per image */
 
 static const struct {
   const char *name, *short_name;
@@ -137,13 +136,13 @@ typedef struct {
   rp_image_shape image;
   rp_model model;
   int n_of_kind[RP_N_LAYER_KINDS];
-  int64_t C, H, W; /* of what the last layer puts out */
-  int is_flat;     /* an fc was before: no rows and columns any more */
-  rp_node *list;   /* of the layers as maps, for the JSON; owned */
+  rp_extent *extents; /* of what the layers put out; owned */
+  rp_node *list;      /* of the layers as maps, for the JSON; owned */
 } builder;
 
 static void free_builder(builder *self) {
   free(self->model.layers);
+  free(self->extents);
   rp_node_free(&self->list);
 }
 
@@ -222,42 +221,12 @@ static rp_status name_layer(const builder *self, rp_node *map, rp_layer_spec *la
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
 
-static int64_t windows_along(const rp_layer_spec *layer, int64_t size) {
-  if (layer->same) return (size + layer->stride - 1) / layer->stride;
-  int64_t room = size + 2 * (int64_t)layer->pad - layer->kernel;
-  return room < 0 ? 0 : room / layer->stride + 1;
-}
-
-static rp_status slide_windows(builder *self, const rp_layer_spec *layer, const rp_node *map, rp_error *err) {
-  if (self->is_flat)
-    return rp_node_fail(map, err, "%s (%s) comes after an fc, whose output has no rows and columns; put it before", layer->name,
-                        KINDS[layer->kind].name);
-  if (!layer->same && layer->pad >= layer->kernel)
-    return rp_node_fail(map, err, "%s: padding %d is not smaller than the %d×%d window", layer->name, layer->pad, layer->kernel,
-                        layer->kernel);
-  int64_t H = windows_along(layer, self->H), W = windows_along(layer, self->W);
-  if (H < 1 || W < 1)
-    return rp_node_fail(map, err,
-                        "%s: a %d×%d window with padding %d does not fit its input of %" PRId64 "×%" PRId64 "×%" PRId64
-                        "; use a smaller kernel, `padding: same`, or fewer layers that shrink the map",
-                        layer->name, layer->kernel, layer->kernel, layer->pad, self->C, self->H, self->W);
-  self->H = H;
-  self->W = W;
-  return RP_OK;
-}
-
-static rp_status follow_shape(builder *self, const rp_layer_spec *layer, const rp_node *map, rp_error *err) {
-  int64_t n_weights = layer->kind == RP_FC ? self->C * self->H * self->W * layer->outputs
-                                           : (int64_t)layer->kernel * layer->kernel * self->C * (layer->outputs ? layer->outputs : 1);
-  if (layer->kind == RP_FC) {
-    self->H = self->W = 1;
-    self->is_flat = 1;
-  } else
-    RP_TRY(slide_windows(self, layer, map, err));
-  if (layer->outputs) self->C = layer->outputs;
-  if (n_weights <= MOST_VALUES && self->C * self->H * self->W <= MOST_VALUES) return RP_OK;
-  return rp_node_fail(map, err, "%s has %" PRId64 " weights and %" PRId64 " outputs per image; at most %" PRId64 " are supported",
-                      layer->name, n_weights, self->C * self->H * self->W, MOST_VALUES);
+/* The core's own check, with the place in the file in front. */
+static rp_status check_shapes(builder *self, const rp_node *map, rp_error *err) {
+  int layer = self->model.n_layers - 1;
+  rp_error refused = {0};
+  if (rp_model_check_layer(&self->model, layer, self->extents, &refused) == RP_OK) return RP_OK;
+  return rp_node_fail(map, err, "%s: %s", self->model.layers[layer].name, refused.message);
 }
 
 /* ---- The list -------------------------------------------------------------------------------- */
@@ -308,8 +277,8 @@ static rp_status add_layer(builder *self, const rp_node *entry, rp_error *err) {
   RP_TRY(keys_of(entry, layer.kind, &map, err));
   RP_TRY(read_layer(self, map, &layer, err));
   RP_TRY(name_layer(self, map, &layer, err));
-  RP_TRY(follow_shape(self, &layer, entry->entries[0].value, err));
   self->model.layers[self->model.n_layers++] = layer;
+  RP_TRY(check_shapes(self, entry->entries[0].value, err));
   return add_to_list(self, layer.kind, &map, err);
 }
 
@@ -329,6 +298,7 @@ static rp_status build_layers(builder *self, const rp_node *layers, rp_error *er
   if (layers->n == 0 || layers->n > MOST_LAYERS)
     return rp_node_fail(layers, err, "a model has 1 to %d layers; this one has %zu", MOST_LAYERS, layers->n);
   RP_TRY(rp_allocate(layers->n, sizeof *self->model.layers, &self->model.layers, err));
+  RP_TRY(rp_allocate(layers->n, sizeof *self->extents, &self->extents, err));
   for (size_t i = 0; i < layers->n; i++) RP_TRY(add_layer(self, layers->entries[i].value, err));
   return check_last(self, layers, err);
 }
@@ -349,10 +319,7 @@ rp_status rp_model_build(const rp_node *model, rp_image_shape shape, rp_model *o
   if (json) *json = NULL;
   RP_CLEANUP(free_builder)
   builder self = {.image = shape,
-                  .model = {.channels = shape.channels, .height = shape.height, .width = shape.width, .n_classes = shape.n_classes},
-                  .C = shape.channels,
-                  .H = shape.height,
-                  .W = shape.width};
+                  .model = {.channels = shape.channels, .height = shape.height, .width = shape.width, .n_classes = shape.n_classes}};
   RP_TRY(build(model, &self, err));
   if (json) RP_TRY(rp_node_json(self.list, json, err));
   *out = self.model;

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_RETRIES = 2 };
+enum { MOST_RETRIES = 2, MOST_KILLED_AT_START = 16 };
 
 typedef struct {
   rp_id *ids;      /* [n_steps + 1], of path steps up to the frontier */
@@ -49,6 +49,7 @@ typedef struct {
   size_t n_tasks, task_capacity;
   state_task *tasks;
   int environment_is_known;
+  int killed_at_start; /* workers */
   rp_progress progress;
   rp_run_summary *summary;
 } ongoing_run;
@@ -243,7 +244,7 @@ static rp_status send_task(ongoing_run *run, int index, int worker, rp_error *er
   const rp_trial_plan *plan = &run->campaign->plans[task->trial];
   RP_CLEANUP(rp_job_free)
   rp_job job = {.config = run->campaign->configs[task->trial],
-                .shadows = run->campaign->shadows,
+                .shadows = "[]",
                 .seed = plan->seed,
                 .data = run->campaign->data_folder,
                 .rankers = run->campaign->rankers,
@@ -400,11 +401,12 @@ static rp_status take_greeting(ongoing_run *run, int worker, rp_wire *message, r
 }
 
 /* A worker's process is gone. Killed from outside: its op is tried again. Crashed by itself: the op's trials fail. One that waited for
- * work held nothing but a state that is stored. */
+ * work held nothing but a state that is stored; one that never greeted will not do so the next time either, unless it was killed. */
 static rp_status replace_worker(ongoing_run *run, int worker, rp_error *err) {
   int index = run->pool.workers[worker].task, has_greeted = index >= 0 || !run->pool.workers[worker].is_busy;
   int status = rp_pool_collect(&run->pool, worker);
-  if (index < 0 && has_greeted) return rp_pool_restart(&run->pool, worker, err);
+  if (index < 0 && (has_greeted || (WIFSIGNALED(status) && run->killed_at_start++ < MOST_KILLED_AT_START)))
+    return rp_pool_restart(&run->pool, worker, err);
   if (index < 0)
     return rp_fail(err, RP_EWORKER, "a worker ended (wait status %d) before it could start; see %s", status, run->options->logs);
   int by_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;

@@ -144,16 +144,17 @@ static void the_json_for_ids_is_the_expanded_list_however_it_was_written(void **
 static void a_model_whose_shapes_do_not_fit_is_refused_with_its_place(void **unused) {
   (void)unused;
   assert_refused("layers:\n  - conv: {filters: 4, kernel: 33, padding: valid}\n  - fc: {outputs: classes}\n",
-                 "net.yaml:2:11: layers[0].conv: conv1: a 33×33 window with padding 0 does not fit its input of 3×32×32");
+                 "net.yaml:2:11: layers[0].conv: conv1: a kernel of 33×33 does not fit into an input of 3×32×32");
   assert_refused(
-      "layers:\n  - max_pool: {kernel: 20, stride: 20, padding: valid}\n  - max_pool: {padding: valid}\n  - fc: {outputs: classes}\n",
-      "pool2: a 2×2 window with padding 0 does not fit its input of 3×1×1");
+      "layers:\n  - max_pool: {kernel: 15, stride: 32, padding: valid}\n  - max_pool: {padding: valid}\n  - fc: {outputs: classes}\n",
+      "pool2: a kernel of 2×2 does not fit into an input of 3×1×1");
   assert_refused("layers:\n  - fc: {outputs: 4}\n  - conv: {filters: 4}\n  - fc: {outputs: classes}\n",
-                 "net.yaml:3:11: layers[1].conv: conv1 (conv) comes after an fc");
+                 "net.yaml:3:11: layers[1].conv: conv1: a conv layer needs maps, and its input is the 4 features of an fc");
+  assert_refused("layers:\n  - max_pool: {kernel: 20}\n  - fc: {outputs: classes}\n", "pool1: kernel is 20; a max_pool's must be 1 to 15");
   assert_refused("layers:\n  - conv: {filters: 4}\n", "the last layer is conv1 (conv), not an fc");
   assert_refused("layers:\n  - fc: {outputs: 9}\n", "the last layer, fc1, has 9 outputs, but the data have 10 classes");
   assert_refused("layers:\n  - conv: {filters: 4, kernel: 3, padding: 3}\n  - fc: {outputs: classes}\n",
-                 "padding 3 is not smaller than the 3×3 window");
+                 "padding of 3 around a kernel of 3×3");
   assert_refused("layers:\n  - fc: {outputs: 1000000}\n  - fc: {outputs: classes}\n", "weights");
 }
 

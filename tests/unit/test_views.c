@@ -187,7 +187,7 @@ static void rule_24_two_trials_of_one_seed_are_one_in_a_curve(void **unused) {
   done_with(&fixture);
 }
 
-/* Epoch 2 has 0.602; the drop takes 0.05, the regrow leaves epoch 3's 0.603 − 0.02. Seconds of a drop: 0.5 for ranking and 2 for the op. */
+/* Epoch 2 has 0.602; the drop takes 0.05, the regrow leaves epoch 3's 0.603 − 0.02. A drop's 2 seconds include the 0.5 of its ranking. */
 static void rule_23_events_show_accuracy_just_before_and_just_after(void **unused) {
   (void)unused;
   synthetic fixture = a_store_with(TWO_ARMS, 4, NULL, 0);
@@ -195,7 +195,7 @@ static void rule_23_events_show_accuracy_just_before_and_just_after(void **unuse
       rows(fixture.store,
            "SELECT epoch, cycle, event, dropped, round(test_acc_before, 6), round(test_acc_after, 6), limits_used, ties_at_cut, "
            "constraints_asked, constraints_met, max_cos_left, seconds FROM v_events WHERE seed = 1"),
-      "2|1|drop|2|0.602|0.552|1|3|null|null|null|2.5 3|1|regrow|2|0.603|0.583|null|null|7|6|0.25|2.0");
+      "2|1|drop|2|0.602|0.552|1|3|null|null|null|2.0 3|1|regrow|2|0.603|0.583|null|null|7|6|0.25|2.0");
   done_with(&fixture);
 }
 
