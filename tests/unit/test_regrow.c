@@ -556,6 +556,20 @@ static void rule_18_with_the_gate_off_readers_are_those_of_channels_that_would_h
   check_readers(RP_READERS_RANDOM, 0);
 }
 
+static void rule_18_readers_of_another_cycle_are_drawn_otherwise(void **unused) {
+  (void)unused;
+  FREED_NET *net = net_of_two_convs();
+  FREED_STATE *first = state_of(net), *second = copy_of(first);
+  second->cycle++;
+  rp_regrow_options options = {.mode = RP_REGROW_ORTHOGONAL, .readers = RP_READERS_RANDOM};
+  drop(first, (int[]){2, 8}, 2, 1);
+  drop(second, (int[]){2, 8}, 2, 1);
+  regrow(net, first, options);
+  regrow(net, second, options);
+  for (size_t i = 0; i < first->layout->n_parameters; i++)
+    if (!is_of_filter_2_or_8(i) && reads_filter_2_or_8(i)) assert_true(first->parameters[i] != second->parameters[i]);
+}
+
 /* The survivors of conv2 read conv1's filter 2: filter 8 must be orthogonal to them as they are with their new slices. */
 static void rule_18_readers_change_before_any_filter_is_regrown(void **unused) {
   (void)unused;
@@ -661,6 +675,7 @@ int main(void) {
       cmocka_unit_test(rule_18_the_filters_optimizer_state_is_zeroed_and_nobody_elses),
       cmocka_unit_test(rule_18_readers_of_absent_channels_are_zeroed_or_drawn_anew),
       cmocka_unit_test(rule_18_with_the_gate_off_readers_are_those_of_channels_that_would_have_been_absent),
+      cmocka_unit_test(rule_18_readers_of_another_cycle_are_drawn_otherwise),
       cmocka_unit_test(rule_18_readers_change_before_any_filter_is_regrown),
       cmocka_unit_test(rule_26_regrowing_clears_marks_gates_and_stored_values_and_notes_the_epoch),
       cmocka_unit_test(rule_25_with_the_gate_off_the_value_at_the_drop_is_the_own_value),

@@ -1,5 +1,6 @@
 /* test_score.c: a scoring pass on a small net, held against a plain forward pass in double precision. */
 #include "core/ranking/host.h"
+#include "core/ranking/options.h"
 #include "tests/ranker_files.h"
 #include "tests/small_net.h"
 
@@ -503,6 +504,37 @@ static void rule_13_the_acting_criterions_worst_filters_are_chosen(void **unused
   free_bench(b);
 }
 
+/* Weights of zeros have norms of zero. The cycle of the drop is one more than the number of drops before it. */
+static void rule_14_ties_of_a_drop_are_drawn_for_its_own_cycle(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_plugin plugin = load_plugin("rankers/l2.so");
+  rp_plugin_description description = describe_plugin("rankers/l2.so");
+  rp_value *options;
+  rp_error err = {0};
+  assert_ok(rp_ranker_options_parse(&description, NULL, 0, &options, &err), err);
+  memset(b->state->parameters, 0, b->state->layout->n_parameters * sizeof(float));
+  b->state->cycle = 4;
+  const int K[] = {SMALL_K1, SMALL_K2};
+  const char *const names[] = {"conv1", "conv2"};
+  const rp_filter_counts counts = {2, K, names};
+  float scores[SMALL_F], zeros[SMALL_F] = {0};
+  uint8_t active[SMALL_F], set[SMALL_F], fifth[SMALL_F], fourth[SMALL_F];
+  memset(active, 1, sizeof active);
+  rp_selection how = drop_percent(50);
+  rp_selection_record record;
+  rp_scoring scoring = {.plugin = &plugin, .options = options, .scores = scores};
+  assert_ok(rp_score_and_choose(&b->pass, &how, &scoring, 1, set, NULL, &record, &err), err);
+  assert_ok(rp_select(&counts, &how, zeros, active, b->state->seed, 5, fifth, NULL, &record, &err), err);
+  assert_ok(rp_select(&counts, &how, zeros, active, b->state->seed, 4, fourth, NULL, &record, &err), err);
+  assert_memory_not_equal(fifth, fourth, SMALL_F);
+  assert_memory_equal(set, fifth, SMALL_F);
+  free(options);
+  rp_plugin_description_free(&description);
+  rp_plugin_free(&plugin);
+  free_bench(b);
+}
+
 /* With the gate off a dropped filter is marked but open: it takes part in what criteria compute, and cannot be dropped again. */
 static void rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate(void **unused) {
   (void)unused;
@@ -564,6 +596,7 @@ int main(void) {
       cmocka_unit_test(ablate_closes_any_set_together_for_those_who_said_so),
       cmocka_unit_test(a_diverged_net_is_not_blamed_on_the_plugin),
       cmocka_unit_test(rule_13_the_acting_criterions_worst_filters_are_chosen),
+      cmocka_unit_test(rule_14_ties_of_a_drop_are_drawn_for_its_own_cycle),
       cmocka_unit_test(rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate),
       cmocka_unit_test(modes_are_kept_around_every_call_and_inside_services),
   };
