@@ -10,18 +10,26 @@
 #define OPTIMIZERS RP_OPTIMIZER_LIST(OR_OPTIMIZER)
 #define SCHEDULES RP_SCHEDULE_LIST(OR_SCHEDULE)
 
+/* Data sets that lie in files. */
+#define DATA_FROM_FILES "cifar10|cifar100|mnist|fashion-mnist"
+
 static const rp_key ROWS[] = {
     {.name = "name", .type = RP_KEY_TEXT, .help = "of the experiment; default: the file's", .since = "1.0"},
     {.name = "extends", .type = RP_KEY_TEXT, .help = "an experiment file that this one changes; relative to this file", .since = "1.0"},
     {.name = "model", .type = RP_KEY_OPEN, .fallback = "c3-authors", .help = "a model's name or file, with its parameters", .since = "1.0"},
 
-    {.name = "data", .type = RP_KEY_NAMED, .words = "shapes|cifar10", .fallback = "shapes", .help = "the data set", .since = "1.0"},
+    {.name = "data",
+     .type = RP_KEY_NAMED,
+     .words = "shapes|cifar10|cifar100|mnist|fashion-mnist",
+     .fallback = "shapes",
+     .help = "the data set",
+     .since = "1.0"},
     {.name = "data.validation",
      .type = RP_KEY_INTEGER,
      .lowest = 0,
      .highest = 1e9,
      .fallback = "5000",
-     .of = "cifar10",
+     .of = DATA_FROM_FILES,
      .help = "training images held out for criteria that look at the validation split",
      .since = "1.0"},
     {.name = "data.train",
@@ -30,7 +38,7 @@ static const rp_key ROWS[] = {
      .highest = 1e9,
      .words = "all",
      .fallback = "all",
-     .of = "cifar10",
+     .of = DATA_FROM_FILES,
      .help = "train on the first so many images of the training split",
      .since = "1.0"},
     {.name = "data.train",

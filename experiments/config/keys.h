@@ -31,7 +31,7 @@ typedef struct {
   double lowest, highest; /* INTEGER, NUMBER: the closed range */
   const char *words;      /* "drop|keep"; NULL = none */
   const char *fallback;   /* default, as YAML; NULL = none */
-  const char *of;         /* belongs to the map whose `name` this is; NULL = to all */
+  const char *of;         /* belongs to maps with one of these names: "cifar10|cifar100"; NULL = to all */
   const char *help, *since;
 } rp_key;
 

@@ -69,7 +69,7 @@ static const char *name_in_section(const rp_key *row, const char *section) {
 }
 
 static int belongs_to(const rp_key *row, const char *name) {
-  return !row->of || (name && strcmp(row->of, name) == 0);
+  return !row->of || (name && rp_word_index(row->of, name) >= 0);
 }
 
 const rp_key *rp_key_find(const rp_key_table *table, const char *name, const char *of) {
@@ -316,9 +316,11 @@ static void suggest_key(const rp_key_table *table, const char *section, const ch
 static rp_status refuse_key(const rp_key_table *table, const char *section, const rp_entry *entry, const char *name, const rp_key *row,
                             rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text text = {0};
-  if (row)
-    rp_text_format(&text, "%s.%s belongs to %s, not to %s", section, entry->key, row->of, name ? name : "this");
-  else
+  if (row) {
+    rp_text_format(&text, "%s.%s belongs to ", section, entry->key);
+    add_words(row->of, &text);
+    rp_text_format(&text, ", not to %s", name ? name : "this");
+  } else
     rp_text_format(&text, "unknown key '%s'%s%s", entry->key, *section ? " in " : "", section);
   suggest_key(table, section, entry->key, name, &text);
   RP_TRY(rp_text_check(&text, err));
@@ -408,7 +410,8 @@ void rp_keys_add_help(const rp_key_table *table, const char *section, rp_text *t
     if (!is_below(row, section)) continue;
     rp_text_format(text, "  %s: ", row->name);
     add_accepted(row, text);
-    if (row->of) rp_text_format(text, "; of %s", row->of);
+    if (row->of) rp_text_add(text, "; of ");
+    if (row->of) add_words(row->of, text);
     if (row->fallback) rp_text_format(text, "; default %s", row->fallback);
     rp_text_format(text, "\n      %s\n", row->help);
   }
