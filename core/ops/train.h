@@ -2,13 +2,15 @@
 #ifndef RP_OPS_TRAIN_H
 #define RP_OPS_TRAIN_H
 
+#include "core/data/augment.h"
 #include "core/data/dataset.h"
 #include "core/state/state.h"
 
 typedef struct {
   double lr; /* of this epoch, resolved */
   rp_optimizer optimizer;
-  int batch;           /* images per step, 64 */
+  int batch; /* images per step, 64 */
+  rp_augmentation augment;
   int keep_last_batch; /* 0 = the partial last batch of an epoch is dropped; 1 = its mean loss makes a step like any other */
 } rp_train_options;
 
@@ -22,8 +24,8 @@ typedef struct {
  * state must be thrown away. */
 typedef int (*rp_train_tick)(void *user, uint32_t done, uint32_t total);
 
-/* Trains `state` in place for one epoch: order from (seed, epoch + 1), frozen units from its gates, then epoch + 1. Errors: RP_ENUMERIC
- * with epoch, step and lr where a loss is NaN or Inf; those of net.h. On error the state is undefined. */
+/* Trains `state` in place for one epoch: order and augmentation from (seed, epoch + 1), frozen units from its gates, then epoch + 1.
+ * Errors: RP_ENUMERIC with epoch, step and lr where a loss is NaN or Inf; those of net.h. On error the state is undefined. */
 rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset, const rp_train_options *options, rp_train_tick tick,
                          void *user, rp_train_record *record, rp_error *err);
 

@@ -15,7 +15,7 @@ static rp_status choose_data_folder(const char *given, char **out, rp_error *err
 
 static rp_status open_dataset(rp_campaign *campaign, const rp_node *config, int *index, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) char *json = NULL;
-  RP_TRY(rp_node_json(rp_node_get(config, "data"), &json, err));
+  RP_TRY(rp_plan_data_json(config, &json, err));
   for (*index = 0; *index < campaign->n_datasets; (*index)++)
     if (strcmp(campaign->datasets[*index].json, json) == 0) return RP_OK;
   rp_data_options options;

@@ -109,6 +109,29 @@ static rp_status number_node(double value, rp_node **out, rp_error *err) {
   return rp_node_scalar(rp_text_string(&text), NULL, out, err);
 }
 
+/* In one spelling, whatever the file's: only what is on, and nothing at all for none. */
+static rp_status put_augmentation(rp_node *params, const rp_augmentation *how, rp_error *err) {
+  if (rp_augmentation_is_none(how)) return RP_OK;
+  const struct {
+    const char *key;
+    int value;
+  } sizes[] = {{"crop", how->crop}, {"cutout", how->cutout}};
+  RP_CLEANUP(rp_node_free) rp_node *map = NULL;
+  RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &map, err));
+  for (int i = 0; i < 2; i++) {
+    RP_CLEANUP(rp_node_free) rp_node *value = NULL;
+    if (sizes[i].value == 0) continue;
+    RP_TRY(rp_node_of_integer(sizes[i].value, &value, err));
+    RP_TRY(rp_node_append(map, sizes[i].key, NULL, &value, err));
+  }
+  if (how->flip) {
+    RP_CLEANUP(rp_node_free) rp_node *on = NULL;
+    RP_TRY(rp_node_of_flag(1, &on, err));
+    RP_TRY(rp_node_append(map, "flip", NULL, &on, err));
+  }
+  return rp_node_append(params, "augment", NULL, &map, err);
+}
+
 /* What an epoch's result depends on: config.train with the schedule's outcome in the schedule's place, and the augmentation. */
 static rp_status train_params(const builder *self, double lr, char **out, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *params = NULL;
@@ -124,7 +147,7 @@ static rp_status train_params(const builder *self, double lr, char **out, rp_err
   RP_TRY(put_different_leaves(params, "", train, rp_node_get(self->defaults, "train"), err));
   RP_TRY(rp_node_string(rp_key_find(&rp_experiment_keys, "train.optimizer", NULL)->fallback, NULL, &usual_optimizer, err));
   RP_TRY(put_different(params, "optimizer", rp_node_at(train, "optimizer.name"), usual_optimizer, err));
-  RP_TRY(put_different(params, "augment", rp_node_at(self->config, "data.augment"), rp_node_at(self->defaults, "data.augment"), err));
+  RP_TRY(put_augmentation(params, &self->train.augment, err));
   return rp_node_json(params, out, err);
 }
 
@@ -339,6 +362,9 @@ static void read_train(builder *self) {
                                                  .momentum = number_at(train, "optimizer.momentum"),
                                                  .weight_decay = number_at(train, "optimizer.weight_decay")},
                                    .batch = integer_at(train, "batch"),
+                                   .augment = {.flip = rp_node_is_true(rp_node_at(self->config, "data.augment.flip")),
+                                               .crop = integer_at(self->config, "data.augment.crop"),
+                                               .cutout = integer_at(self->config, "data.augment.cutout")},
                                    .keep_last_batch = word_at(train, "last_batch", "drop|keep") == 1};
   self->schedule = (rp_schedule){.kind = (rp_schedule_kind)schedule, .lr = number_at(train, "optimizer.lr")};
   int data = word_at(self->config, "score.data", "auto|train|validation");

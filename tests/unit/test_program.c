@@ -243,6 +243,29 @@ static void defaults_that_are_written_out_do_not_change_ids(void **unused) {
   for (int i = 0; i < program.n_steps; i++) assert_string_equal(program.steps[i].params, "{}");
 }
 
+/* Order and spelling do not matter, nor does what is off. */
+static void augmentation_is_in_an_epochs_options_and_in_one_spelling_in_ids(void **unused) {
+  (void)unused;
+  static const char *const SPELLINGS[] = {"[flip, crop: 4]", "[crop: 4, flip]", "{flip: on, crop: 4.0}", "{cutout: 0, crop: 4, flip: yes}"};
+  for (int i = 0; i < 4; i++) {
+    char config[128];
+    snprintf(config, sizeof config, SHORT "data: {name: cifar10, augment: %s}\n", SPELLINGS[i]);
+    assert_built(config);
+    const rp_step *step = step_of_kind(RP_OP_TRAIN, 3);
+    assert_true(step->as.train.augment.flip && step->as.train.augment.crop == 4 && step->as.train.augment.cutout == 0);
+    assert_string_equal(step->params, "{\"augment\":{\"crop\":4,\"flip\":true}}");
+  }
+  assert_built(SHORT "data: {augment: [cutout: 8]}\n");
+  assert_string_equal(step_of_kind(RP_OP_TRAIN, 0)->params, "{\"augment\":{\"cutout\":8}}");
+  static const char *const NONE[] = {"none", "[]", "{crop: 0}", "{flip: off}"};
+  for (int i = 0; i < 4; i++) {
+    char config[128];
+    snprintf(config, sizeof config, SHORT "data: {augment: %s}\n", NONE[i]);
+    assert_built(config);
+    assert_string_equal(step_of_kind(RP_OP_TRAIN, 0)->params, "{}");
+  }
+}
+
 /* ---- Drops ----------------------------------------------------------------------------------- */
 
 static void a_drop_says_what_differs_from_its_defaults(void **unused) {
@@ -399,6 +422,7 @@ int main(void) {
       TEST(rule_3_each_epoch_carries_its_resolved_options),
       TEST(rule_3_defaults_are_the_documented_ones_and_not_in_ids),
       TEST(defaults_that_are_written_out_do_not_change_ids),
+      TEST(augmentation_is_in_an_epochs_options_and_in_one_spelling_in_ids),
       TEST(a_drop_says_what_differs_from_its_defaults),
       TEST(p_outside_0_to_100_is_refused_where_it_was_given),
       TEST(mistakes_in_a_scheme_are_refused_with_their_place),
