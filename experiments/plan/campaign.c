@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rp_status choose_data_folder(const char *given, char **out, rp_error *err) {
+rp_status rp_choose_data_folder(const char *given, char **out, rp_error *err) {
   const char *environment = getenv("REPR_DATA");
   if (given) return rp_copy_string(given, out, err);
   return rp_copy_string(environment && *environment ? environment : "data", out, err);
@@ -96,7 +96,7 @@ static rp_status open_campaign(const char *experiment, const char *const *sets, 
   RP_TRY(rp_experiment_load(experiment, sets, n_sets, &campaign->experiment, err));
   const char *json = campaign->experiment.config_json;
   campaign->digest = rp_digest_of("experiment", json, strlen(json));
-  RP_TRY(choose_data_folder(data_folder, &campaign->data_folder, err));
+  RP_TRY(rp_choose_data_folder(data_folder, &campaign->data_folder, err));
   RP_TRY(rp_plugin_folder(&campaign->rankers, err));
   size_t n = (size_t)campaign->experiment.n_trials;
   RP_TRY(rp_allocate(n, sizeof *campaign->dataset_of, &campaign->dataset_of, err));
