@@ -55,7 +55,7 @@ static inline void http_receive(int client, char *request, size_t size) {
 
 static inline void http_answer(int client, const http_page *page, int is_first, size_t from) {
   char header[512];
-  int has_range = from > 0 && !page->ignores_ranges;
+  int has_range = from > 0 && from < page->size && !page->ignores_ranges;
   if (!has_range) from = 0;
   int status = page->status ? page->status : has_range ? 206 : 200;
   int n = snprintf(header, sizeof header, "HTTP/1.1 %d Test\r\nConnection: close\r\n", status);
