@@ -73,7 +73,6 @@ static CURLcode run(transfer *self) {
   curl_easy_setopt(curl, CURLOPT_URL, self->download->url);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "repr");
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)MOST_REDIRECTS);
   curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);

@@ -11,7 +11,7 @@ static void a_tree_is_removed_whole_and_no_link_is_followed(void **unused) {
   char root[] = "/tmp/repr-test-files-XXXXXX", command[512], path[64];
   assert_non_null(mkdtemp(root));
   snprintf(command, sizeof command,
-           "cd %s && mkdir -p kept tree/a/b && touch kept/file tree/a/b/file tree/.hidden && ln -s ../kept tree/a/link", root);
+           "cd %s && mkdir -p kept tree/a/b && touch kept/file tree/a/b/file tree/.hidden && ln -s ../../kept tree/a/link", root);
   assert_int_equal(system(command), 0);
   rp_error err = {0};
   snprintf(path, sizeof path, "%s/tree", root);
