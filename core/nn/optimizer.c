@@ -58,6 +58,7 @@ void rp_optimizer_step(const rp_optimizer *optimizer, const rp_layout *layout, d
   const rates by = {.lr = (float)lr, .momentum = (float)optimizer->momentum, .weight_decay = (float)optimizer->weight_decay};
   for (int t = 0; t < layout->n_tensors; t++) {
     const rp_tensor *tensor = &layout->tensors[t];
+    if (!rp_tensor_is_trained(tensor->kind)) continue;
     const size_t n_units = (size_t)tensor->K * (size_t)tensor->C, per_unit = (size_t)tensor->E;
     for (size_t unit = 0, end; unit < n_units; unit = end) {
       /* Units that are not frozen and lie side by side are one run: the rules are elementwise. */

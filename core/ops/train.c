@@ -75,6 +75,7 @@ static rp_status run_sub_batch(rp_epoch *epoch, rp_executor *executor, uint32_t 
                                rp_error *err) {
   rp_batches_fill(epoch->dataset, RP_TRAIN, epoch->order + first, 0, n, epoch->images, epoch->labels);
   const float *logits;
+  rp_executor_place(executor, (rp_draw_place){epoch->state->seed, epoch->state->epoch + 1, first});
   RP_TRY(rp_executor_forward(executor, epoch->images, &logits, err));
   *loss += rp_cross_entropy(logits, epoch->labels, (int)n, epoch->dataset->n_classes, 1.0 / batch, NULL, epoch->logit_gradients,
                             &epoch->correct);
@@ -88,6 +89,7 @@ static rp_status run_sub_batches(rp_epoch *epoch, uint32_t size, uint32_t first,
   RP_TRY(rp_executor_load(executor, epoch->state->parameters, epoch->closed, err));
   rp_executor_clear_gradients(executor);
   for (uint32_t done = 0; done + size <= n; done += size) RP_TRY(run_sub_batch(epoch, executor, first + done, size, batch, loss, err));
+  rp_executor_statistics(executor, epoch->state->parameters);
   return rp_executor_add_gradients(executor, epoch->gradients, err);
 }
 
@@ -95,7 +97,7 @@ static rp_status run_sub_batches(rp_epoch *epoch, uint32_t size, uint32_t first,
 static rp_status step(rp_epoch *epoch, uint32_t first, uint32_t n, rp_error *err) {
   rp_state *state = epoch->state;
   const rp_train_options *options = epoch->options;
-  uint32_t sub_batch = (uint32_t)rp_net_sub_batch(epoch->net), rest = n % sub_batch;
+  uint32_t sub_batch = (uint32_t)rp_net_sub_batch(epoch->net, (int)n), rest = n % sub_batch;
   double loss = 0;
   memset(epoch->gradients, 0, state->layout->n_parameters * sizeof *epoch->gradients);
   if (n >= sub_batch) RP_TRY(run_sub_batches(epoch, sub_batch, first, n, n, &loss, err));
@@ -121,7 +123,7 @@ rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset
   double started = seconds_now();
   RP_TRY(check_options(state, dataset, options, err));
   RP_CLEANUP(epoch_free) rp_epoch epoch = {.net = net, .state = state, .dataset = dataset, .options = options};
-  RP_TRY(epoch_allocate(&epoch, (size_t)rp_net_sub_batch(net), err));
+  RP_TRY(epoch_allocate(&epoch, (size_t)rp_net_sub_batch(net, options->batch), err));
   rp_batches_order(dataset, state->seed, state->epoch + 1, epoch.order);
   rp_state_closed(state, epoch.closed);
   rp_gate_frozen_units(net, epoch.closed, epoch.frozen);

@@ -306,7 +306,7 @@ static void rule_8_a_dropped_filters_map_is_exactly_zero(void **unused) {
   FREED_NET *net = small_net();
   FREED_STATE *state = initial_state(net, &SGD);
   for (int i = 0; i < 2; i++) {
-    size_t offsets[4], counts[4];
+    size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
     assert_int_equal(rp_state_filter_ranges(state->layout, DROPPED[i], offsets, counts), 2);
     state->parameters[offsets[1]] = 5;
   }
