@@ -54,6 +54,9 @@ $(shell mkdir -p $(BUILD); echo '$(CC) $(CFLAGS) $(SANITIZE_FLAGS)' | cmp -s - $
 $(shell echo '$(COMMIT)' | cmp -s - $(BUILD)/commit || echo '$(COMMIT)' >$(BUILD)/commit)
 $(LIBRARY_OBJECTS) $(BUILD)/objects/experiments/main.o $(RANKERS): $(FLAGS_STAMP)
 
+# Square roots go into wide registers only where they need not set errno; no result depends on this.
+$(BUILD)/objects/core/nn/optimizer.o: WARNINGS += -fno-math-errno
+
 # What the environment of a computed state says of this build: it moves with every source that touches numbers.
 NUMERIC_SOURCES := $(sort $(wildcard core/*/*.c core/*/*.h rankers/*.c rankers/*.h))
 ENVIRONMENT_OBJECT := $(BUILD)/objects/experiments/work/environment.o

@@ -152,7 +152,7 @@ typedef struct {
   int epoch, cycle;
   const char *phase; /* "full" or "sub" (rule 1); of the epoch that was trained, or of what follows an event */
   rp_id digest;      /* of all the state's bits */
-  double lr, train_loss, train_acc, images_per_second; /* op train */
+  double lr, train_loss, train_acc, images_per_second; /* op train; lr of the epoch's first step */
   double val_loss, val_acc, test_loss, test_acc;       /* rule 20 */
   double test_acc_bn, val_acc_bn;                      /* op regrow, with re-estimated BN statistics (rule 23) */
   double ortho_sum, ortho_mean;                        /* rule 22 */

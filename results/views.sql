@@ -69,7 +69,7 @@ FROM params p JOIN trials t ON t.trial = p.trial
 WHERE t.trial IN (SELECT trial_key FROM plan_members)
 ORDER BY t.id, p.key;
 
--- One row per trial and epoch; epoch 0 is the initial state, evaluated only.
+-- One row per trial and epoch; epoch 0 is the initial state, evaluated only. lr: of the epoch's first step.
 CREATE VIEW v_epochs AS
 SELECT m.experiment, m.arm, m.trial, m.seed, m.scheme, m.ranker, m.s1, m.s2, m.n, m.p, s.epoch, s.phase, s.lr, s.train_loss, s.train_acc,
   s.val_loss, s.val_acc, s.test_loss, s.test_acc, s.ortho_sum, s.ortho_mean, s.active_filters, s.images_per_second

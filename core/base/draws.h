@@ -10,17 +10,18 @@
 
 /* What numbers are drawn for. Part of every key: the values decide results, so they never change; new ones go at the end. */
 typedef enum {
-  RP_DRAW_INIT = 1,    /* a: layer's index among parameters */
-  RP_DRAW_ORDER = 2,   /* a: epoch. Order of the training images */
-  RP_DRAW_AUGMENT = 3, /* a: epoch, b: image */
-  RP_DRAW_SPLIT = 4,   /* keyed by split_seed, not by the trial's seed */
-  RP_DRAW_SCORING = 5, /* keyed by split_seed: which training images criteria look at */
-  RP_DRAW_TIE = 6,     /* a: cycle, b: layer, c: filter */
-  RP_DRAW_REGROW = 7,  /* a: cycle of the drop, b: layer, c: filter, d: attempt */
-  RP_DRAW_READERS = 8, /* a: cycle. Two numbers: the seed of an initialisation that they are taken from */
-  RP_DRAW_RANKER = 9,  /* a, b: hash of the ranker's name, c: cycle, d: i; number j of the stream */
-  RP_DRAW_SHAPES = 10, /* keyed by the data set's seed. a: set, b: image */
-  RP_DRAW_REINIT = 11, /* regrow.mode random. a: cycle, b: layer, c: filter */
+  RP_DRAW_INIT = 1,     /* a: layer's index among parameters */
+  RP_DRAW_ORDER = 2,    /* a: epoch. Order of the training images */
+  RP_DRAW_AUGMENT = 3,  /* a: epoch, b: image */
+  RP_DRAW_SPLIT = 4,    /* keyed by split_seed, not by the trial's seed */
+  RP_DRAW_SCORING = 5,  /* keyed by split_seed: which training images criteria look at */
+  RP_DRAW_TIE = 6,      /* a: cycle, b: layer, c: filter */
+  RP_DRAW_REGROW = 7,   /* a: cycle of the drop, b: layer, c: filter, d: attempt */
+  RP_DRAW_READERS = 8,  /* a: cycle. Two numbers: the seed of an initialisation that they are taken from */
+  RP_DRAW_RANKER = 9,   /* a, b: hash of the ranker's name, c: cycle, d: i; number j of the stream */
+  RP_DRAW_SHAPES = 10,  /* keyed by the data set's seed. a: set, b: image */
+  RP_DRAW_REINIT = 11,  /* regrow.mode random. a: cycle, b: layer, c: filter */
+  RP_DRAW_DROPOUT = 12, /* dropout, drop_path, stochastic_pool. a: epoch, b: image's place in it, c: layer */
 } rp_purpose;
 
 typedef struct {

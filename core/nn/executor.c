@@ -1,8 +1,11 @@
-/* executor.c: a net's layers in a row, for one batch size and purpose.
+/* executor.c: a net's layers one after the other, for one batch size and purpose.
  *
- * Maps between layers have their own memory; their gradients take turns in two buffers, since each is needed by one layer only. In training
- * a conv's ReLU moves into the pool that reads it, which saves a pass over the large map. */
+ * Maps between layers have their own memory. Their gradients take turns in as few buffers as are needed at a time: one is taken where the
+ * last of a map's readers writes it, which comes first on the way back, and given back behind the layer that made the map. Further readers
+ * write aside, and that is added. In training a conv's ReLU moves into the pool that alone reads it, which saves a pass over the large map.
+ */
 #include "core/base/memory.h"
+#include "core/nn/gate.h"
 #include "core/nn/net_parts.h"
 
 #include <math.h>
@@ -24,48 +27,134 @@ static int block_of_image(const rp_model *model) {
   return model->channels <= 3 ? 1 : rp_dnn_block();
 }
 
+static void connect(rp_executor *executor, int index) {
+  rp_layer *layer = &executor->layers[index];
+  layer->spec = &executor->net->model.layers[index];
+  layer->purpose = executor->purpose;
+  layer->index = index;
+  layer->place = &executor->place;
+  layer->has_relu = layer->spec->has_relu;
+  for (int i = 0; i < layer->spec->n_inputs; i++) {
+    int from = layer->spec->inputs[i];
+    layer->ins[i] = from == RP_IMAGE ? executor->image : executor->layers[from].out;
+  }
+}
+
 static rp_status make_maps(rp_executor *executor, rp_error *err) {
   const rp_net *net = executor->net;
   const rp_extent image = {.channels = net->model.channels, .height = net->model.height, .width = net->model.width};
   executor->image = map_of(&image, executor->batch, block_of_image(&net->model));
   RP_TRY(rp_allocate(rp_map_size(&executor->image), sizeof(float), &executor->image.values, err));
   for (int i = 0; i < net->model.n_layers; i++) {
+    connect(executor, i);
     rp_layer *layer = &executor->layers[i];
-    layer->spec = &net->model.layers[i];
-    layer->has_relu = layer->spec->kind == RP_CONV && layer->spec->has_relu;
-    layer->in = layer->spec->inputs[0] == RP_IMAGE ? executor->image : executor->layers[layer->spec->inputs[0]].out;
-    int block = net->extents[i].is_features ? 1 : layer->spec->kind == RP_CONV ? rp_dnn_block() : layer->in.block;
+    int is_blocked = rp_layer_functions_of(layer->spec->kind)->has_blocked_output;
+    int block = net->extents[i].is_features ? 1 : is_blocked ? rp_dnn_block() : layer->ins[0].block;
     layer->out = map_of(&net->extents[i], executor->batch, block);
     RP_TRY(rp_allocate(rp_map_size(&layer->out), sizeof(float), &layer->out.values, err));
   }
   return RP_OK;
 }
 
-/* Gives each layer the buffers of its gradients: they alternate along the chain of layers, which a checked model is. */
-static rp_status make_gradients(rp_executor *executor, rp_error *err) {
-  const int n_layers = executor->net->model.n_layers;
-  size_t largest = 0;
-  for (int i = 0; i < n_layers; i++) {
-    size_t size = rp_map_size(&executor->layers[i].out);
-    if (size > largest) largest = size;
+/* ---- Gradients' buffers ---------------------------------------------------------------------- */
+
+/* Buffers while it is worked out who has which. */
+typedef struct {
+  int n;
+  size_t *sizes;    /* [n_layers + 1]: floats, as large as its largest user */
+  uint8_t *is_busy; /* [n_layers + 1] */
+  int *of_layer;    /* [n_layers]: buffer of the layer's output gradient; −1 = none yet */
+  int (*spares)[RP_MAX_INPUTS];
+} buffer_plan;
+
+static void free_plan(buffer_plan *plan) {
+  free(plan->sizes), free(plan->is_busy), free(plan->of_layer), free(plan->spares);
+}
+
+/* The free buffer that has to grow least. */
+static int take_buffer(buffer_plan *plan, size_t size) {
+  int best = -1;
+  for (int i = 0; i < plan->n; i++) {
+    if (plan->is_busy[i]) continue;
+    if (best < 0 ||
+        (plan->sizes[i] >= size ? plan->sizes[best] < size || plan->sizes[i] < plan->sizes[best] : plan->sizes[i] > plan->sizes[best]))
+      best = i;
   }
-  for (int i = 0; i < 2; i++) RP_TRY(rp_allocate(largest, sizeof(float), &executor->gradients[i], err));
-  for (int i = 0; i < n_layers; i++) {
-    rp_layer *layer = &executor->layers[i];
+  if (best < 0) best = plan->n++;
+  plan->is_busy[best] = 1;
+  if (plan->sizes[best] < size) plan->sizes[best] = size;
+  return best;
+}
+
+/* One layer on the way back: buffers for its inputs' gradients; its own is free afterwards. */
+static void plan_layer(const rp_executor *executor, int index, buffer_plan *plan) {
+  const rp_layer *layer = &executor->layers[index];
+  if (plan->of_layer[index] < 0) plan->of_layer[index] = take_buffer(plan, rp_map_size(&layer->out));
+  for (int i = 0; i < layer->spec->n_inputs; i++) {
+    int from = layer->spec->inputs[i];
+    plan->spares[index][i] = -1;
+    if (from == RP_IMAGE) continue;
+    int buffer = take_buffer(plan, rp_map_size(&layer->ins[i]));
+    if (plan->of_layer[from] < 0)
+      plan->of_layer[from] = buffer;
+    else
+      plan->spares[index][i] = buffer;
+  }
+  for (int i = 0; i < layer->spec->n_inputs; i++)
+    if (plan->spares[index][i] >= 0) plan->is_busy[plan->spares[index][i]] = 0;
+  plan->is_busy[plan->of_layer[index]] = 0;
+}
+
+static rp_status make_plan(const rp_executor *executor, buffer_plan *plan, rp_error *err) {
+  size_t n_layers = (size_t)executor->net->model.n_layers, most = n_layers * (RP_MAX_INPUTS + 1);
+  RP_TRY(rp_allocate(most, sizeof *plan->sizes, &plan->sizes, err));
+  RP_TRY(rp_allocate(most, 1, &plan->is_busy, err));
+  RP_TRY(rp_allocate(n_layers, sizeof *plan->of_layer, &plan->of_layer, err));
+  RP_TRY(rp_allocate(n_layers, sizeof *plan->spares, &plan->spares, err));
+  for (size_t i = 0; i < n_layers; i++) plan->of_layer[i] = -1;
+  for (int i = (int)n_layers - 1; i >= 0; i--) plan_layer(executor, i, plan);
+  return RP_OK;
+}
+
+static rp_status make_gradients(rp_executor *executor, rp_error *err) {
+  RP_CLEANUP(free_plan) buffer_plan plan = {0};
+  RP_TRY(make_plan(executor, &plan, err));
+  RP_TRY(rp_allocate((size_t)plan.n, sizeof *executor->buffers, &executor->buffers, err));
+  RP_TRY(rp_allocate((size_t)executor->net->model.n_layers, sizeof *executor->spares, &executor->spares, err));
+  for (; executor->n_buffers < plan.n; executor->n_buffers++)
+    RP_TRY(rp_allocate(plan.sizes[executor->n_buffers], sizeof(float), &executor->buffers[executor->n_buffers], err));
+  for (int index = 0; index < executor->net->model.n_layers; index++) {
+    rp_layer *layer = &executor->layers[index];
     layer->out_gradient = layer->out;
-    layer->out_gradient.values = executor->gradients[i % 2];
-    if (layer->spec->inputs[0] == RP_IMAGE) continue;
-    layer->in_gradient = layer->in;
-    layer->in_gradient.values = executor->gradients[layer->spec->inputs[0] % 2];
+    layer->out_gradient.values = executor->buffers[plan.of_layer[index]];
+    for (int i = 0; i < layer->spec->n_inputs; i++) {
+      int from = layer->spec->inputs[i], spare = plan.spares[index][i];
+      executor->spares[index][i] = layer->in_gradients[i] = layer->ins[i];
+      executor->spares[index][i].values = spare >= 0 ? executor->buffers[spare] : NULL;
+      layer->in_gradients[i].values = from == RP_IMAGE ? NULL
+                                      : spare >= 0     ? executor->buffers[spare]
+                                                       : executor->buffers[plan.of_layer[from]];
+    }
   }
   return RP_OK;
+}
+
+/* What a layer wrote aside joins what other readers of its input have written. */
+static void add_spares(rp_executor *executor, int index) {
+  rp_layer *layer = &executor->layers[index];
+  for (int i = 0; i < layer->spec->n_inputs; i++) {
+    const rp_map *spare = &executor->spares[index][i];
+    if (!spare->values) continue;
+    rp_add_values(spare->values, executor->layers[layer->spec->inputs[i]].out_gradient.values, rp_map_size(spare));
+  }
 }
 
 static void move_relus_into_pools(rp_executor *executor) {
   for (int i = 0; i < executor->net->model.n_layers; i++) {
     rp_layer *layer = &executor->layers[i];
-    if (layer->spec->kind != RP_MAX_POOL || layer->spec->inputs[0] == RP_IMAGE) continue;
-    rp_layer *conv = &executor->layers[layer->spec->inputs[0]];
+    int from = layer->spec->inputs[0];
+    if (layer->spec->kind != RP_MAX_POOL || from == RP_IMAGE || executor->net->n_readers[from] != 1) continue;
+    rp_layer *conv = &executor->layers[from];
     if (conv->spec->kind != RP_CONV) continue;
     layer->has_relu = conv->has_relu;
     conv->has_relu = 0;
@@ -80,19 +169,20 @@ static rp_status make_layers(rp_executor *executor, rp_error *err) {
   return RP_OK;
 }
 
-/* Room for one layer's weights, rounded up to whole cache lines, and its bias behind. */
+/* Room for any layer's tensors, place by place. */
 static rp_status make_scratch(rp_executor *executor, rp_error *err) {
-  const rp_layout *layout = &executor->net->layout;
-  size_t weights = 0, biases = 0;
-  for (int i = 0; i < layout->n_tensors; i++) {
-    const rp_tensor *tensor = &layout->tensors[i];
-    size_t size = (size_t)tensor->K * (size_t)tensor->C * (size_t)tensor->E;
-    size_t *largest = tensor->kind == RP_BIAS ? &biases : &weights;
-    if (size > *largest) *largest = size;
+  const rp_net *net = executor->net;
+  for (int place = 0; place < RP_MAX_LAYER_TENSORS; place++) {
+    size_t largest = 1;
+    for (int i = 0; i < net->model.n_layers; i++) {
+      if (net->tensors[i][place] < 0) continue;
+      const rp_tensor *tensor = &net->layout.tensors[net->tensors[i][place]];
+      size_t size = (size_t)tensor->K * (size_t)tensor->C * (size_t)tensor->E;
+      if (size > largest) largest = size;
+    }
+    RP_TRY(rp_allocate(largest, sizeof(float), &executor->scratch[place], err));
   }
-  executor->scratch_bias = (weights + 15) / 16 * 16;
-  RP_TRY(rp_allocate(executor->scratch_bias + biases, sizeof(float), &executor->scratch, err));
-  return rp_allocate((size_t)layout->n_filters, 1, &executor->closed, err);
+  return rp_allocate((size_t)net->n_channels, 1, &executor->absent, err);
 }
 
 static rp_status make_dense_maps(rp_executor *executor, rp_error *err) {
@@ -141,9 +231,10 @@ void rp_executor_free(rp_executor **address) {
   free(executor->dense), free(executor->dense_gradients);
   free(executor->layers);
   free(executor->image.values);
-  free(executor->gradients[0]), free(executor->gradients[1]);
-  free(executor->scratch);
-  free(executor->closed);
+  for (int i = 0; i < executor->n_buffers; i++) free(executor->buffers[i]);
+  free(executor->buffers), free(executor->spares);
+  for (int i = 0; i < RP_MAX_LAYER_TENSORS; i++) free(executor->scratch[i]);
+  free(executor->absent);
   rp_free_pointer(address);
 }
 
@@ -160,59 +251,63 @@ RP_VECTORISED static int all_finite(const float *values, size_t n) {
   return sum == 0;
 }
 
-/* Copies a tensor with the rows of closed filters set to 0. `closed`: [K], NULL = none. */
-static rp_status copy_open(const rp_tensor *tensor, const float *parameters, const uint8_t *closed, float *copy, rp_error *err) {
+/* Copies a tensor with the rows of absent channels set to 0: then the map is 0 there, and its gradient. Statistics stay. */
+static rp_status copy_present(const rp_tensor *tensor, const float *parameters, const uint8_t *absent, float *copy, rp_error *err) {
   const size_t row = (size_t)tensor->C * (size_t)tensor->E;
   const float *values = parameters + tensor->offset;
   if (!all_finite(values, (size_t)tensor->K * row))
     return rp_fail(err, RP_ENUMERIC, "a %s is NaN or infinite; training has diverged: try a lower learning rate",
-                   tensor->kind == RP_BIAS ? "bias" : "weight");
+                   rp_tensor_name(tensor->kind));
   memcpy(copy, values, (size_t)tensor->K * row * sizeof *copy);
-  for (int k = 0; closed && k < tensor->K; k++)
-    if (closed[k]) memset(copy + (size_t)k * row, 0, row * sizeof *copy);
+  for (int k = 0; k < tensor->K && rp_tensor_is_trained(tensor->kind); k++)
+    if (absent[k]) memset(copy + (size_t)k * row, 0, row * sizeof *copy);
   return RP_OK;
 }
 
-/* The gates of a layer's filters at the last load; NULL where it has none. */
-static const uint8_t *closed_of_layer(const rp_executor *executor, int layer) {
-  int conv = executor->net->convs[layer];
-  return conv < 0 ? NULL : executor->closed + executor->net->layout.convs[conv].first_filter;
+static int has_tensors(const rp_net *net, int layer) {
+  return net->tensors[layer][0] >= 0;
+}
+
+static const uint8_t *absent_of_layer(const rp_executor *executor, int layer) {
+  return executor->absent + executor->net->first_channel[layer];
 }
 
 static rp_status load_layer(rp_executor *executor, int layer, const float *parameters, rp_error *err) {
   const rp_net *net = executor->net;
-  const rp_tensor *tensors = net->layout.tensors;
-  const uint8_t *closed = closed_of_layer(executor, layer);
-  float *weights = executor->scratch, *bias = NULL;
-  RP_TRY(copy_open(&tensors[net->weights[layer]], parameters, closed, weights, err));
-  if (net->biases[layer] >= 0) {
-    bias = executor->scratch + executor->scratch_bias;
-    RP_TRY(copy_open(&tensors[net->biases[layer]], parameters, closed, bias, err));
+  const float *values[RP_MAX_LAYER_TENSORS] = {NULL};
+  for (int place = 0; place < RP_MAX_LAYER_TENSORS; place++) {
+    int tensor = net->tensors[layer][place];
+    if (tensor < 0) continue;
+    RP_TRY(copy_present(&net->layout.tensors[tensor], parameters, absent_of_layer(executor, layer), executor->scratch[place], err));
+    values[place] = executor->scratch[place];
   }
-  return rp_layer_functions_of(net->model.layers[layer].kind)->load(&executor->layers[layer], weights, bias, err);
+  return rp_layer_functions_of(net->model.layers[layer].kind)->load(&executor->layers[layer], values, err);
 }
 
 rp_status rp_executor_load(rp_executor *executor, const float *parameters, const uint8_t *closed, rp_error *err) {
   const rp_net *net = executor->net;
-  for (int f = 0; f < net->layout.n_filters; f++) executor->closed[f] = closed && closed[f];
+  if (closed)
+    rp_gate_absent_channels(net, closed, executor->absent);
+  else
+    memset(executor->absent, 0, (size_t)net->n_channels);
   rp_dnn_use_threads(net->dnn);
   for (int i = 0; i < net->model.n_layers; i++)
-    if (net->weights[i] >= 0) RP_TRY_IN(load_layer(executor, i, parameters, err), err, "%s", net->model.layers[i].name);
+    if (has_tensors(net, i)) RP_TRY_IN(load_layer(executor, i, parameters, err), err, "%s", net->model.layers[i].name);
   return RP_OK;
 }
 
 void rp_executor_clear_gradients(rp_executor *executor) {
   if (!has_backward(executor->purpose)) return;
   for (int i = 0; i < executor->net->model.n_layers; i++)
-    if (executor->net->weights[i] >= 0) rp_layer_functions_of(executor->net->model.layers[i].kind)->clear(&executor->layers[i]);
+    if (has_tensors(executor->net, i)) rp_layer_functions_of(executor->net->model.layers[i].kind)->clear(&executor->layers[i]);
 }
 
-/* Adds a tensor's gradient, without the rows of closed filters: theirs is 0. */
-static void add_open(const rp_tensor *tensor, const float *gradient, const uint8_t *closed, float *sums) {
+/* Adds a tensor's gradient, without the rows of absent channels: theirs is 0. */
+static void add_present(const rp_tensor *tensor, const float *gradient, const uint8_t *absent, float *sums) {
   const size_t row = (size_t)tensor->C * (size_t)tensor->E;
   sums += tensor->offset;
   for (int k = 0; k < tensor->K; k++, gradient += row, sums += row) {
-    if (closed && closed[k]) continue;
+    if (absent[k]) continue;
     for (size_t i = 0; i < row; i++) sums[i] += gradient[i];
   }
 }
@@ -226,15 +321,36 @@ rp_status rp_executor_add_gradients(rp_executor *executor, float *gradients, rp_
   if (!has_backward(executor->purpose)) return no_backward(err);
   rp_dnn_use_threads(net->dnn);
   for (int i = 0; i < net->model.n_layers; i++) {
-    if (net->weights[i] < 0) continue;
-    const uint8_t *closed = closed_of_layer(executor, i);
-    float *weights = executor->scratch, *bias = net->biases[i] >= 0 ? executor->scratch + executor->scratch_bias : NULL;
-    RP_TRY_IN(rp_layer_functions_of(net->model.layers[i].kind)->gradients(&executor->layers[i], weights, bias, err), err, "%s",
+    if (!has_tensors(net, i)) continue;
+    float *values[RP_MAX_LAYER_TENSORS] = {NULL};
+    for (int place = 0; place < RP_MAX_LAYER_TENSORS; place++)
+      if (net->tensors[i][place] >= 0) values[place] = executor->scratch[place];
+    RP_TRY_IN(rp_layer_functions_of(net->model.layers[i].kind)->gradients(&executor->layers[i], values, err), err, "%s",
               net->model.layers[i].name);
-    add_open(&net->layout.tensors[net->weights[i]], weights, closed, gradients);
-    if (bias) add_open(&net->layout.tensors[net->biases[i]], bias, closed, gradients);
+    for (int place = 0; place < RP_MAX_LAYER_TENSORS; place++)
+      if (values[place]) add_present(&net->layout.tensors[net->tensors[i][place]], values[place], absent_of_layer(executor, i), gradients);
   }
   return RP_OK;
+}
+
+void rp_executor_statistics(const rp_executor *executor, float *parameters) {
+  const rp_net *net = executor->net;
+  enum { MEAN = 2, VARIANCE = 3 };
+  for (int i = 0; i < net->model.n_layers; i++) {
+    const rp_layer_functions *functions = rp_layer_functions_of(net->model.layers[i].kind);
+    if (!functions->statistics) continue;
+    functions->statistics(&executor->layers[i], executor->scratch[MEAN], executor->scratch[VARIANCE]);
+    const uint8_t *absent = absent_of_layer(executor, i);
+    for (int place = MEAN; place <= VARIANCE; place++) {
+      const rp_tensor *tensor = &net->layout.tensors[net->tensors[i][place]];
+      for (int k = 0; k < tensor->K; k++)
+        if (!absent[k]) parameters[tensor->offset + (size_t)k] = executor->scratch[place][k];
+    }
+  }
+}
+
+void rp_executor_place(rp_executor *executor, rp_draw_place place) {
+  executor->place = place;
 }
 
 /* ---- Passes ---------------------------------------------------------------------------------- */
@@ -246,23 +362,30 @@ rp_status rp_executor_forward(rp_executor *executor, const float *images, const 
   for (int i = 0; i < net->model.n_layers; i++) {
     rp_layer *layer = &executor->layers[i];
     RP_TRY_IN(rp_layer_functions_of(layer->spec->kind)->forward(layer, err), err, "%s, forward", layer->spec->name);
-    if (executor->purpose == RP_RUN_OBSERVE && net->convs[i] >= 0) rp_map_to_dense(&layer->out, executor->dense[net->convs[i]]);
   }
+  for (int i = 0; i < net->layout.n_convs && executor->purpose == RP_RUN_OBSERVE; i++)
+    rp_map_to_dense(&executor->layers[net->layout.convs[i].gate_layer].out, executor->dense[i]);
   *logits = executor->layers[net->model.n_layers - 1].out.values;
   return RP_OK;
 }
 
-/* A conv's map gradient as plugins see it: dense, before the ReLU's mask, 0 where the gate is closed. */
-static void keep_map_gradient(rp_executor *executor, int layer) {
-  const int index = executor->net->convs[layer];
+/* The conv whose gate sits behind a layer; −1: none. */
+static int conv_gated_at(const rp_net *net, int layer) {
+  for (int i = 0; i < net->layout.n_convs; i++)
+    if (net->layout.convs[i].gate_layer == layer) return i;
+  return -1;
+}
+
+/* A conv's map gradient as plugins see it: at the gate, dense, before the ReLU's mask, 0 where the gate is closed. */
+static void keep_map_gradient(rp_executor *executor, int layer, int index) {
   const rp_conv *conv = &executor->net->layout.convs[index];
   const size_t n_pixels = (size_t)conv->out_height * (size_t)conv->out_width;
-  const uint8_t *closed = closed_of_layer(executor, layer);
+  const uint8_t *absent = absent_of_layer(executor, conv->layer);
   float *dense = executor->dense_gradients[index];
   rp_map_to_dense(&executor->layers[layer].out_gradient, dense);
   for (int n = 0; n < executor->batch; n++)
     for (int k = 0; k < conv->K; k++, dense += n_pixels)
-      if (closed[k]) memset(dense, 0, n_pixels * sizeof *dense);
+      if (absent[k]) memset(dense, 0, n_pixels * sizeof *dense);
 }
 
 rp_status rp_executor_backward(rp_executor *executor, const float *logit_gradients, rp_error *err) {
@@ -273,8 +396,10 @@ rp_status rp_executor_backward(rp_executor *executor, const float *logit_gradien
   memcpy(last->values, logit_gradients, rp_map_size(last) * sizeof(float));
   for (int i = net->model.n_layers - 1; i >= 0; i--) {
     rp_layer *layer = &executor->layers[i];
-    if (executor->purpose == RP_RUN_OBSERVE && net->convs[i] >= 0) keep_map_gradient(executor, i);
+    int conv = executor->purpose == RP_RUN_OBSERVE ? conv_gated_at(net, i) : -1;
+    if (conv >= 0) keep_map_gradient(executor, i, conv);
     RP_TRY_IN(rp_layer_functions_of(layer->spec->kind)->backward(layer, err), err, "%s, backward", layer->spec->name);
+    add_spares(executor, i);
   }
   return RP_OK;
 }
@@ -313,6 +438,6 @@ void rp_executor_mark_alive(const rp_executor *executor, uint8_t *alive) {
   for (int i = 0; i < executor->net->layout.n_convs; i++) {
     const rp_conv *conv = &executor->net->layout.convs[i];
     for (int k = 0; k < conv->K; k++)
-      if (!alive[conv->first_filter + k]) alive[conv->first_filter + k] = (uint8_t)any_nonzero(&executor->layers[conv->layer].out, k);
+      if (!alive[conv->first_filter + k]) alive[conv->first_filter + k] = (uint8_t)any_nonzero(&executor->layers[conv->gate_layer].out, k);
   }
 }

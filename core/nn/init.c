@@ -137,8 +137,9 @@ rp_status rp_init_parameters(const rp_net *net, uint64_t seed, float *parameters
   for (int t = 0; t < layout->n_tensors; t++) {
     const rp_tensor *tensor = &layout->tensors[t];
     float *values = parameters + tensor->offset;
-    if (tensor->kind == RP_BIAS)
-      memset(values, 0, (size_t)tensor->K * sizeof *values);
+    const float start = tensor->kind == RP_BN_GAMMA || tensor->kind == RP_BN_VARIANCE ? 1 : 0;
+    if (tensor->kind != RP_CONV_WEIGHT && tensor->kind != RP_FC_WEIGHT)
+      for (int k = 0; k < tensor->K; k++) values[k] = start;
     else
       RP_TRY_IN(init_weights(net, seed, t, values, err), err, "initialisation of %s", rp_net_model(net)->layers[tensor->layer].name);
   }

@@ -1,8 +1,8 @@
 /* layer_conv.c: convolution, bias and ReLU, on the kernels of dnn.h. */
 #include "core/nn/layer.h"
 
-static rp_status extent(const rp_layer_spec *spec, const rp_extent *in, rp_extent *out, rp_error *err) {
-  RP_TRY(rp_window_extent(spec, in, out, err));
+static rp_status extent(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
+  RP_TRY(rp_window_extent(spec, ins, out, err));
   out->channels = spec->outputs;
   return RP_OK;
 }
@@ -13,10 +13,10 @@ static int weights_per_unit(const rp_layer_spec *spec, const rp_extent *in) {
 }
 
 static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
-  const rp_extent in = {.channels = layer->in.channels, .height = layer->in.height, .width = layer->in.width};
-  const rp_dnn_conv_spec spec = {.source = layer->in,
+  const rp_extent in = {.channels = layer->ins[0].channels, .height = layer->ins[0].height, .width = layer->ins[0].width};
+  const rp_dnn_conv_spec spec = {.source = layer->ins[0],
                                  .output = layer->out,
-                                 .source_gradient = layer->in_gradient,
+                                 .source_gradient = layer->in_gradients[0],
                                  .output_gradient = layer->out_gradient,
                                  .window = rp_window_of(layer->spec, &in),
                                  .has_bias = layer->spec->has_bias,
@@ -51,9 +51,9 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
   return rp_dnn_conv_backward(layer->own, err);
 }
 
-static rp_status load(rp_layer *layer, const float *weights, const float *bias, rp_error *err) {
+static rp_status load(rp_layer *layer, const float *const *values, rp_error *err) {
   (void)err;
-  rp_dnn_conv_load(layer->own, weights, bias);
+  rp_dnn_conv_load(layer->own, values[0], values[1]);
   return RP_OK;
 }
 
@@ -61,15 +61,19 @@ static void clear(rp_layer *layer) {
   rp_dnn_conv_clear(layer->own);
 }
 
-static rp_status gradients(rp_layer *layer, float *weights, float *bias, rp_error *err) {
+static rp_status gradients(rp_layer *layer, float *const *values, rp_error *err) {
   (void)err;
-  rp_dnn_conv_gradient(layer->own, weights, bias);
+  rp_dnn_conv_gradient(layer->own, values[0], values[1]);
   return RP_OK;
 }
 
 const rp_layer_functions RP_CONV_LAYER = {.extent = extent,
+                                          .passing = RP_PASSES_NONE,
+                                          .owns_filters = 1,
+                                          .has_blocked_output = 1,
+                                          .n_tensors = 2,
+                                          .tensors = {RP_CONV_WEIGHT, RP_BIAS},
                                           .weights_per_unit = weights_per_unit,
-                                          .weight_kind = RP_CONV_WEIGHT,
                                           .create = create,
                                           .free = release,
                                           .forward = forward,

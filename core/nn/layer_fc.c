@@ -16,8 +16,8 @@ typedef struct {
   float *bias, *bias_gradient;
 } fully_connected;
 
-static rp_status extent(const rp_layer_spec *spec, const rp_extent *in, rp_extent *out, rp_error *err) {
-  (void)spec, (void)in, (void)err;
+static rp_status extent(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
+  (void)ins, (void)err;
   *out = (rp_extent){.channels = spec->outputs, .height = 1, .width = 1, .is_features = 1};
   return RP_OK;
 }
@@ -33,8 +33,8 @@ static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
   RP_TRY(rp_allocate(1, sizeof *fc, &fc, err));
   layer->own = fc;
   fc->outputs = layer->spec->outputs;
-  fc->n_rows = rp_map_size(&layer->in) / (size_t)layer->in.batch / (size_t)layer->in.block;
-  fc->n_packed = fc->n_rows * (size_t)layer->in.block * (size_t)fc->outputs;
+  fc->n_rows = rp_map_size(&layer->ins[0]) / (size_t)layer->ins[0].batch / (size_t)layer->ins[0].block;
+  fc->n_packed = fc->n_rows * (size_t)layer->ins[0].block * (size_t)fc->outputs;
   RP_TRY(rp_allocate(fc->n_packed, sizeof(float), &fc->weights, err));
   RP_TRY(rp_allocate((size_t)fc->outputs, sizeof(float), &fc->bias, err));
   if (!layer->out_gradient.values) return RP_OK;
@@ -87,14 +87,14 @@ static inline __attribute__((always_inline)) void row_backward(const rp_layer *l
   const int outputs = fc->outputs;
   const size_t image_size = fc->n_rows * (size_t)block, at = row * (size_t)block;
   const float *restrict out_gradient = layer->out_gradient.values + (ptrdiff_t)first * outputs;
-  const float *restrict in = layer->in.values + (size_t)first * image_size + at;
+  const float *restrict in = layer->ins[0].values + (size_t)first * image_size + at;
   float *restrict gradient = fc->gradient + at * (size_t)outputs;
   for (int i = 0; i < n; i++, in += image_size)
     for (int o = 0; o < outputs; o++) add_scaled(gradient + o * block, out_gradient[i * outputs + o], in, block);
-  if (!layer->in_gradient.values) return;
+  if (!layer->in_gradients[0].values) return;
 
   const float *restrict weights = fc->weights + at * (size_t)outputs;
-  float *restrict in_gradient = layer->in_gradient.values + (size_t)first * image_size + at;
+  float *restrict in_gradient = layer->in_gradients[0].values + (size_t)first * image_size + at;
   float sums[GROUP][16] = {{0}};
   for (int o = 0; o < outputs; o++)
     for (int i = 0; i < n; i++) add_scaled(sums[i], out_gradient[i * outputs + o], weights + o * block, block);
@@ -104,8 +104,8 @@ static inline __attribute__((always_inline)) void row_backward(const rp_layer *l
 
 static inline __attribute__((always_inline)) void images_backward(const rp_layer *layer, int block) {
   const fully_connected *fc = layer->own;
-  for (int first = 0; first < layer->in.batch; first += GROUP) {
-    const int left = layer->in.batch - first, n = left < GROUP ? left : GROUP;
+  for (int first = 0; first < layer->ins[0].batch; first += GROUP) {
+    const int left = layer->ins[0].batch - first, n = left < GROUP ? left : GROUP;
     for (size_t row = 0; row < fc->n_rows; row++) row_backward(layer, row, first, n, block);
   }
 }
@@ -125,12 +125,12 @@ FOR_BLOCK(16)
 static rp_status forward(rp_layer *layer, rp_error *err) {
   (void)err;
   const fully_connected *fc = layer->own;
-  const float *in = layer->in.values;
+  const float *in = layer->ins[0].values;
   float *out = layer->out.values;
-  for (int n = 0; n < layer->in.batch; n++, in += fc->n_rows * (size_t)layer->in.block, out += fc->outputs) {
-    if (layer->in.block == 16)
+  for (int n = 0; n < layer->ins[0].batch; n++, in += fc->n_rows * (size_t)layer->ins[0].block, out += fc->outputs) {
+    if (layer->ins[0].block == 16)
       fc_forward_16(fc, in, out);
-    else if (layer->in.block == 8)
+    else if (layer->ins[0].block == 8)
       fc_forward_8(fc, in, out);
     else
       fc_forward_1(fc, in, out);
@@ -142,11 +142,11 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
   (void)err;
   fully_connected *fc = layer->own;
   const float *gradient = layer->out_gradient.values;
-  for (int n = 0; n < layer->in.batch; n++)
+  for (int n = 0; n < layer->ins[0].batch; n++)
     for (int o = 0; o < fc->outputs; o++) fc->bias_gradient[o] += *gradient++;
-  if (layer->in.block == 16)
+  if (layer->ins[0].block == 16)
     fc_backward_16(layer);
-  else if (layer->in.block == 8)
+  else if (layer->ins[0].block == 8)
     fc_backward_8(layer);
   else
     fc_backward_1(layer);
@@ -157,16 +157,17 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
 
 /* Visits the weights in their order [outputs][C][H·W] and copies them to or from their packed places. */
 #define FOR_EACH_WEIGHT(layer, fc, weight, packed)                                                                                         \
-  const size_t n_pixels = (size_t)(layer)->in.height * (size_t)(layer)->in.width, block = (size_t)(layer)->in.block;                       \
+  const size_t n_pixels = (size_t)(layer)->ins[0].height * (size_t)(layer)->ins[0].width, block = (size_t)(layer)->ins[0].block;           \
   size_t weight = 0;                                                                                                                       \
   for (size_t o = 0; o < (size_t)(fc)->outputs; o++)                                                                                       \
-    for (size_t c = 0; c < (size_t)(layer)->in.channels; c++)                                                                              \
+    for (size_t c = 0; c < (size_t)(layer)->ins[0].channels; c++)                                                                          \
       for (size_t pixel = 0, packed = (c / block * n_pixels * (size_t)(fc)->outputs + o) * block + c % block; pixel < n_pixels;            \
            pixel++, weight++, packed += (size_t)(fc)->outputs * block)
 
-static rp_status load(rp_layer *layer, const float *weights, const float *bias, rp_error *err) {
+static rp_status load(rp_layer *layer, const float *const *values, rp_error *err) {
   (void)err;
   fully_connected *fc = layer->own;
+  const float *weights = values[0], *bias = values[1];
   FOR_EACH_WEIGHT(layer, fc, i, packed) fc->weights[packed] = weights[i];
   if (bias) memcpy(fc->bias, bias, (size_t)fc->outputs * sizeof *bias);
   return RP_OK;
@@ -178,17 +179,20 @@ static void clear(rp_layer *layer) {
   memset(fc->bias_gradient, 0, (size_t)fc->outputs * sizeof *fc->bias_gradient);
 }
 
-static rp_status gradients(rp_layer *layer, float *weights, float *bias, rp_error *err) {
+static rp_status gradients(rp_layer *layer, float *const *values, rp_error *err) {
   (void)err;
-  fully_connected *fc = layer->own;
+  const fully_connected *fc = layer->own;
+  float *weights = values[0], *bias = values[1];
   FOR_EACH_WEIGHT(layer, fc, i, packed) weights[i] = fc->gradient[packed];
   if (bias) memcpy(bias, fc->bias_gradient, (size_t)fc->outputs * sizeof *bias);
   return RP_OK;
 }
 
 const rp_layer_functions RP_FC_LAYER = {.extent = extent,
+                                        .passing = RP_PASSES_NONE,
+                                        .n_tensors = 2,
+                                        .tensors = {RP_FC_WEIGHT, RP_BIAS},
                                         .weights_per_unit = weights_per_unit,
-                                        .weight_kind = RP_FC_WEIGHT,
                                         .create = create,
                                         .free = release,
                                         .forward = forward,

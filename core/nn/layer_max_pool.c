@@ -24,10 +24,10 @@ typedef struct {
   int32_t *row_of_taps;         /* one row of out, while it is worked on */
 } max_pool;
 
-static rp_status extent(const rp_layer_spec *spec, const rp_extent *in, rp_extent *out, rp_error *err) {
+static rp_status extent(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
   if (spec->kernel > LARGEST_KERNEL)
     return rp_fail(err, RP_EINPUT, "kernel is %d; a max_pool's must be 1 to %d", spec->kernel, LARGEST_KERNEL);
-  return rp_window_extent(spec, in, out, err);
+  return rp_window_extent(spec, ins, out, err);
 }
 
 /* Outputs along an axis whose tap `tap` lies on the input: 0 ≤ output · stride − before + tap < size. */
@@ -39,7 +39,7 @@ static range outputs_inside(int tap, int before, int stride, int size, int n_out
 
 static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
   (void)dnn;
-  const rp_extent in = {.channels = layer->in.channels, .height = layer->in.height, .width = layer->in.width};
+  const rp_extent in = {.channels = layer->ins[0].channels, .height = layer->ins[0].height, .width = layer->ins[0].width};
   max_pool *pool;
   RP_TRY(rp_allocate(1, sizeof *pool, &pool, err));
   layer->own = pool;
@@ -83,11 +83,11 @@ static inline __attribute__((always_inline)) void plane_forward(const rp_layer *
     for (int i = 0; i < row; i++) out[i] = lowest, from[i] = NONE;
     for (int r = 0; r < kernel; r++) {
       const int in_y = y * stride - pool->window.top + r;
-      if (in_y < 0 || in_y >= layer->in.height) continue;
+      if (in_y < 0 || in_y >= layer->ins[0].height) continue;
       for (int s = 0; s < kernel; s++) {
         const int32_t tap = r * kernel + s;
         for (int x = pool->inside[s].first; x < pool->inside[s].last; x++) {
-          const float *pixel = in + ((ptrdiff_t)in_y * layer->in.width + x * stride - pool->window.left + s) * block;
+          const float *pixel = in + ((ptrdiff_t)in_y * layer->ins[0].width + x * stride - pool->window.left + s) * block;
           take_larger(pixel, out + x * block, from + x * block, tap, block);
         }
       }
@@ -100,8 +100,9 @@ static inline __attribute__((always_inline)) void plane_forward(const rp_layer *
 static inline __attribute__((always_inline)) void plane_backward(const rp_layer *layer, const float *restrict out_gradient,
                                                                  const uint8_t *restrict taps, float *restrict in_gradient, int block) {
   const max_pool *pool = layer->own;
-  const int kernel = pool->window.kernel, stride = pool->window.stride, row = layer->in.width * block, out_row = layer->out.width * block;
-  for (int in_y = 0; in_y < layer->in.height; in_y++, in_gradient += row) {
+  const int kernel = pool->window.kernel, stride = pool->window.stride, row = layer->ins[0].width * block,
+            out_row = layer->out.width * block;
+  for (int in_y = 0; in_y < layer->ins[0].height; in_y++, in_gradient += row) {
     memset(in_gradient, 0, (size_t)row * sizeof *in_gradient);
     for (int r = 0; r < kernel; r++) {
       const int from_top = in_y + pool->window.top - r, y = from_top / stride;
@@ -132,12 +133,12 @@ static size_t n_planes(const rp_map *map) {
 /* One function per block size, so that the loops over channels have constant bounds. */
 #define FOR_BLOCK(block)                                                                                                                   \
   RP_VECTORISED static void pool_forward_##block(const rp_layer *layer, size_t plane) {                                                    \
-    const size_t from = plane * plane_size(&layer->in), to = plane * plane_size(&layer->out);                                              \
-    plane_forward(layer, layer->in.values + from, layer->out.values + to, ((max_pool *)layer->own)->taps + to, block);                     \
+    const size_t from = plane * plane_size(&layer->ins[0]), to = plane * plane_size(&layer->out);                                          \
+    plane_forward(layer, layer->ins[0].values + from, layer->out.values + to, ((max_pool *)layer->own)->taps + to, block);                 \
   }                                                                                                                                        \
   RP_VECTORISED static void pool_backward_##block(const rp_layer *layer, size_t plane) {                                                   \
-    const size_t from = plane * plane_size(&layer->out), to = plane * plane_size(&layer->in);                                              \
-    plane_backward(layer, layer->out_gradient.values + from, ((max_pool *)layer->own)->taps + from, layer->in_gradient.values + to,        \
+    const size_t from = plane * plane_size(&layer->out), to = plane * plane_size(&layer->ins[0]);                                          \
+    plane_backward(layer, layer->out_gradient.values + from, ((max_pool *)layer->own)->taps + from, layer->in_gradients[0].values + to,    \
                    block);                                                                                                                 \
   }
 FOR_BLOCK(1)
@@ -147,10 +148,10 @@ FOR_BLOCK(16)
 
 static rp_status forward(rp_layer *layer, rp_error *err) {
   (void)err;
-  for (size_t plane = 0; plane < n_planes(&layer->in); plane++) {
-    if (layer->in.block == 16)
+  for (size_t plane = 0; plane < n_planes(&layer->ins[0]); plane++) {
+    if (layer->ins[0].block == 16)
       pool_forward_16(layer, plane);
-    else if (layer->in.block == 8)
+    else if (layer->ins[0].block == 8)
       pool_forward_8(layer, plane);
     else
       pool_forward_1(layer, plane);
@@ -160,11 +161,11 @@ static rp_status forward(rp_layer *layer, rp_error *err) {
 
 static rp_status backward(rp_layer *layer, rp_error *err) {
   (void)err;
-  if (!layer->in_gradient.values) return RP_OK;
-  for (size_t plane = 0; plane < n_planes(&layer->in); plane++) {
-    if (layer->in.block == 16)
+  if (!layer->in_gradients[0].values) return RP_OK;
+  for (size_t plane = 0; plane < n_planes(&layer->ins[0]); plane++) {
+    if (layer->ins[0].block == 16)
       pool_backward_16(layer, plane);
-    else if (layer->in.block == 8)
+    else if (layer->ins[0].block == 8)
       pool_backward_8(layer, plane);
     else
       pool_backward_1(layer, plane);
@@ -173,4 +174,4 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
 }
 
 const rp_layer_functions RP_MAX_POOL_LAYER = {
-    .extent = extent, .create = create, .free = release, .forward = forward, .backward = backward};
+    .extent = extent, .passing = RP_PASSES_EACH, .create = create, .free = release, .forward = forward, .backward = backward};

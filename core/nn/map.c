@@ -27,6 +27,14 @@ void rp_map_to_dense(const rp_map *map, float *dense) {
         for (size_t pixel = 0; pixel < n_pixels; pixel++) *dense++ = from[pixel * block + c - first];
 }
 
+RP_VECTORISED static void map_add_values(const float *restrict values, float *restrict sums, size_t n) {
+  for (size_t i = 0; i < n; i++) sums[i] += values[i];
+}
+
+void rp_add_values(const float *values, float *sums, size_t n) {
+  map_add_values(values, sums, n);
+}
+
 static int same_output(int in, int stride) {
   return (in + stride - 1) / stride;
 }

@@ -35,6 +35,9 @@ size_t rp_map_size(const rp_map *map);
 void rp_map_from_dense(const float *dense, rp_map *map);
 void rp_map_to_dense(const rp_map *map, float *dense);
 
+/* sums[i] += values[i]. */
+void rp_add_values(const float *values, float *sums, size_t n);
+
 /* The window of a conv or pool over an input: SAME padding puts the odd pixel after (total = max((out − 1)·stride + kernel − in, 0), before
  * = total / 2). */
 rp_window rp_window_of(const rp_layer_spec *spec, const rp_extent *in);

@@ -13,6 +13,16 @@ static const struct {
     [RP_CONV] = {"conv", &RP_CONV_LAYER},
     [RP_MAX_POOL] = {"max_pool", &RP_MAX_POOL_LAYER},
     [RP_FC] = {"fc", &RP_FC_LAYER},
+    [RP_BATCH_NORM] = {"batch_norm", &RP_BATCH_NORM_LAYER},
+    [RP_RELU] = {"relu", &RP_RELU_LAYER},
+    [RP_AVG_POOL] = {"avg_pool", &RP_AVG_POOL_LAYER},
+    [RP_GLOBAL_AVG_POOL] = {"global_avg_pool", &RP_GLOBAL_AVG_POOL_LAYER},
+    [RP_STOCHASTIC_POOL] = {"stochastic_pool", &RP_STOCHASTIC_POOL_LAYER},
+    [RP_DROPOUT] = {"dropout", &RP_DROPOUT_LAYER},
+    [RP_DROP_PATH] = {"drop_path", &RP_DROP_PATH_LAYER},
+    [RP_ADD] = {"add", &RP_ADD_LAYER},
+    [RP_CONCAT] = {"concat", &RP_CONCAT_LAYER},
+    [RP_PAD_CHANNELS] = {"pad_channels", &RP_PAD_CHANNELS_LAYER},
 };
 _Static_assert(sizeof KINDS / sizeof KINDS[0] == RP_N_LAYER_KINDS, "each kind of layer has its row");
 
@@ -29,10 +39,25 @@ void rp_model_free(rp_model *model) {
   *model = (rp_model){0};
 }
 
-rp_extent rp_input_extent(const rp_model *model, const rp_extent *extents, int layer) {
-  int input = model->layers[layer].inputs[0];
-  if (input != RP_IMAGE) return extents[input];
+rp_extent rp_input_extent(const rp_model *model, const rp_extent *extents, int layer, int input) {
+  int from = model->layers[layer].inputs[input];
+  if (from != RP_IMAGE) return extents[from];
   return (rp_extent){.channels = model->channels, .height = model->height, .width = model->width};
+}
+
+rp_status rp_layer_same_extent(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
+  (void)spec, (void)err;
+  *out = ins[0];
+  return RP_OK;
+}
+
+rp_status rp_layer_keeps_nothing(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
+  (void)layer, (void)dnn, (void)err;
+  return RP_OK;
+}
+
+void rp_layer_has_nothing(rp_layer *layer) {
+  (void)layer;
 }
 
 enum { LARGEST_SIDE = 1 << 15, LARGEST_CHANNELS = 1 << 20, LARGEST_MAP = 1 << 28, LARGEST_WEIGHTS = 1 << 28 };
@@ -59,16 +84,31 @@ static rp_status check_name(const rp_model *model, int layer, rp_error *err) {
   return RP_OK;
 }
 
-/* Every layer must be read by exactly one later one, but for the last, by none: what nothing reads could not learn. */
+static int reads(const rp_layer_spec *spec, int layer) {
+  for (int i = 0; i < spec->n_inputs; i++)
+    if (spec->inputs[i] == layer) return 1;
+  return 0;
+}
+
+/* Every layer but the last must be read by a later one: what nothing reads could not learn. */
 static rp_status check_readers(const rp_model *model, int layer, rp_error *err) {
-  int first = -1;
-  for (int reader = layer + 1; reader < model->n_layers; reader++) {
-    if (model->layers[reader].inputs[0] != layer) continue;
-    if (first >= 0)
-      return rp_fail(err, RP_EINPUT, "both %s and %s read it; one layer may", model->layers[first].name, model->layers[reader].name);
-    first = reader;
-  }
-  if (first < 0 && layer < model->n_layers - 1) return rp_fail(err, RP_EINPUT, "no layer reads it; remove it or name it as an input");
+  for (int reader = layer + 1; reader < model->n_layers; reader++)
+    if (reads(&model->layers[reader], layer)) return RP_OK;
+  return layer < model->n_layers - 1 ? rp_fail(err, RP_EINPUT, "no layer reads it; remove it or name it as an input") : RP_OK;
+}
+
+static rp_status check_inputs(const rp_model *model, int layer, rp_error *err) {
+  const rp_layer_spec *spec = &model->layers[layer];
+  const char *kind = rp_layer_kind_name(spec->kind);
+  int least = KINDS[spec->kind].functions->has_many_inputs ? 2 : 1, most = least > 1 ? RP_MAX_INPUTS : 1;
+  if (spec->n_inputs < least || spec->n_inputs > most)
+    return most == 1 ? rp_fail(err, RP_EINPUT, "%d inputs; a %s has one", spec->n_inputs, kind)
+                     : rp_fail(err, RP_EINPUT, "%d inputs; a %s has %d to %d", spec->n_inputs, kind, least, most);
+  for (int i = 0; i < spec->n_inputs; i++)
+    if (spec->inputs[i] != RP_IMAGE && (spec->inputs[i] < 0 || spec->inputs[i] >= layer))
+      return rp_fail(err, RP_EINPUT,
+                     "its input is layer %d, which does not stand before it (layer %d); inputs are earlier layers or the image",
+                     spec->inputs[i] + 1, layer + 1);
   return RP_OK;
 }
 
@@ -82,23 +122,23 @@ static rp_status check_size(const rp_layer_spec *spec, const rp_extent *in, cons
   return RP_OK;
 }
 
+static rp_status check_weights(const rp_layer_spec *spec, rp_error *err) {
+  if (spec->outputs < 1 || spec->outputs > LARGEST_CHANNELS)
+    return rp_fail(err, RP_EINPUT, "%d outputs; it must have 1 to %d", spec->outputs, LARGEST_CHANNELS);
+  if ((unsigned)spec->init.kind >= RP_N_INITS) return rp_fail(err, RP_EINPUT, "unknown initialisation (%d)", (int)spec->init.kind);
+  return RP_OK;
+}
+
 rp_status rp_model_check_layer(const rp_model *model, int layer, rp_extent *extents, rp_error *err) {
   const rp_layer_spec *spec = &model->layers[layer];
   if ((unsigned)spec->kind >= RP_N_LAYER_KINDS) return rp_fail(err, RP_EINPUT, "unknown kind of layer (%d)", (int)spec->kind);
-  if (spec->n_inputs != 1) return rp_fail(err, RP_EINPUT, "%d inputs; a %s has one", spec->n_inputs, rp_layer_kind_name(spec->kind));
-  if (spec->inputs[0] != RP_IMAGE && (spec->inputs[0] < 0 || spec->inputs[0] >= layer))
-    return rp_fail(err, RP_EINPUT,
-                   "its input is layer %d, which does not stand before it (layer %d); inputs are earlier layers or the image",
-                   spec->inputs[0] + 1, layer + 1);
+  RP_TRY(check_inputs(model, layer, err));
   const rp_layer_functions *functions = KINDS[spec->kind].functions;
-  if (functions->weights_per_unit) {
-    if (spec->outputs < 1 || spec->outputs > LARGEST_CHANNELS)
-      return rp_fail(err, RP_EINPUT, "%d outputs; it must have 1 to %d", spec->outputs, LARGEST_CHANNELS);
-    if ((unsigned)spec->init.kind >= RP_N_INITS) return rp_fail(err, RP_EINPUT, "unknown initialisation (%d)", (int)spec->init.kind);
-  }
-  rp_extent in = rp_input_extent(model, extents, layer);
-  RP_TRY(functions->extent(spec, &in, &extents[layer], err));
-  return check_size(spec, &in, &extents[layer], err);
+  if (functions->weights_per_unit) RP_TRY(check_weights(spec, err));
+  rp_extent ins[RP_MAX_INPUTS];
+  for (int i = 0; i < spec->n_inputs; i++) ins[i] = rp_input_extent(model, extents, layer, i);
+  RP_TRY(functions->extent(spec, ins, &extents[layer], err));
+  return check_size(spec, ins, &extents[layer], err);
 }
 
 rp_status rp_model_check(const rp_model *model, rp_extent *extents, rp_error *err) {

@@ -13,7 +13,18 @@
 #define RP_LAYER_LIST(X)                                                                                                                   \
   X(RP_CONV, "conv", "convolution, its bias and, where asked for, a ReLU: K filters of C×R×S weights")                                     \
   X(RP_MAX_POOL, "max_pool", "maximum over windows; padding never wins")                                                                   \
-  X(RP_FC, "fc", "fully connected layer over all features of its input, flattened as C×H×W")
+  X(RP_FC, "fc", "fully connected layer over all features of its input, flattened as C×H×W")                                               \
+  X(RP_BATCH_NORM, "batch_norm", "per channel: minus mean, over deviation, times gamma, plus beta; where asked for, a ReLU behind")        \
+  X(RP_RELU, "relu", "max(·, 0)")                                                                                                          \
+  X(RP_AVG_POOL, "avg_pool", "mean over windows; padding does not count")                                                                  \
+  X(RP_GLOBAL_AVG_POOL, "global_avg_pool", "mean over the whole map")                                                                      \
+  X(RP_STOCHASTIC_POOL, "stochastic_pool",                                                                                                 \
+    "in training one pixel of a window, drawn in proportion to its value; else their mean weighted so")                                    \
+  X(RP_DROPOUT, "dropout", "in training 0 with probability rate, else 1 / (1 - rate) of the value")                                        \
+  X(RP_DROP_PATH, "drop_path", "dropout of an image's whole map: stochastic depth, at the end of a residual branch")                       \
+  X(RP_ADD, "add", "sum of its inputs")                                                                                                    \
+  X(RP_CONCAT, "concat", "channels of its inputs, one behind the other")                                                                   \
+  X(RP_PAD_CHANNELS, "pad_channels", "every stride-th pixel, channels of zeros behind: the shortcut A of He et al. 2016")
 
 typedef enum {
 #define RP_LAYER_ENUM(code, name, help) code,
@@ -48,16 +59,18 @@ enum { RP_NAME_SIZE = 48, RP_MAX_INPUTS = 8, RP_IMAGE = -1 };
 typedef struct {
   rp_layer_kind kind;
   char name[RP_NAME_SIZE];   /* unique: conv1, pool1, fc1, or as the file says */
-  int n_inputs;              /* 1 for all kinds of today */
+  int n_inputs;              /* add, concat: at least 2; else 1 */
   int inputs[RP_MAX_INPUTS]; /* earlier layers, by index; RP_IMAGE is the image */
-  int outputs;               /* conv: filters K; fc: features */
+  int outputs;               /* conv: filters K; fc: features; pad_channels: channels */
   int kernel;                /* conv, pools: R = S */
-  int stride;                /* conv, pools */
+  int stride;                /* conv, pools, pad_channels */
   int same;                  /* padding: 1 = SAME: ceil(H / stride) rows out, the odd pixel of padding after; 0 = `pad` on all sides */
   int pad;
-  int has_bias; /* conv, fc */
-  int has_relu; /* conv: a fused ReLU, at the filter's gate (rule 8) */
-  rp_init init; /* conv, fc */
+  int has_bias;             /* conv, fc */
+  int has_relu;             /* conv, batch_norm: a fused ReLU, at the filter's gate (rule 8) */
+  double rate;              /* dropout, drop_path: probability of 0, in [0, 1) */
+  double momentum, epsilon; /* batch_norm: running ← (1 − momentum)·running + momentum·batch, 0.1; added to the variance, 1e-5 */
+  rp_init init;             /* conv, fc */
 } rp_layer_spec;
 
 typedef struct {

@@ -44,7 +44,7 @@ void rp_net_free(rp_net **address) {
   rp_layout_free(&net->layout);
   rp_model_free(&net->model);
   free(net->extents);
-  free(net->weights), free(net->biases), free(net->convs);
+  free(net->tensors), free(net->convs), free(net->n_readers), free(net->first_channel), free(net->marks);
   rp_free_pointer(address);
 }
 
@@ -56,9 +56,11 @@ const rp_layout *rp_net_layout(const rp_net *net) {
   return &net->layout;
 }
 
-int rp_net_sub_batch(const rp_net *net) {
-  (void)net;
-  return 8;
+int rp_net_sub_batch(const rp_net *net, int batch) {
+  enum { SUB_BATCH = 8 };
+  for (int i = 0; i < net->model.n_layers; i++)
+    if (net->model.layers[i].kind == RP_BATCH_NORM) return batch;
+  return batch < SUB_BATCH ? batch : SUB_BATCH;
 }
 
 rp_status rp_net_executor(rp_net *net, int batch, rp_purpose_of_run purpose, rp_executor **out, rp_error *err) {

@@ -54,6 +54,17 @@ rp_status rp_net_executor(rp_net *net, int batch, rp_purpose_of_run purpose, rp_
  * either changed. */
 rp_status rp_executor_load(rp_executor *executor, const float *parameters, const uint8_t *closed, rp_error *err);
 
+/* What draws of dropout and its like are keyed by: image i of the executor's batch is the one at `first` + i of its epoch's order. So they
+ * do not depend on how a batch is split. */
+typedef struct {
+  uint64_t seed;
+  uint32_t epoch; /* that is being trained, from 1 */
+  uint32_t first;
+} rp_draw_place;
+
+/* TRAIN: says where the next forward's images stand; all 0 until then. */
+void rp_executor_place(rp_executor *executor, rp_draw_place place);
+
 /* Forward. `images`: [N][C][H][W] normalised. *logits: [N][n_classes], owned by the executor, valid until its next forward. */
 rp_status rp_executor_forward(rp_executor *executor, const float *images, const float **logits, rp_error *err);
 
@@ -62,6 +73,10 @@ rp_status rp_executor_forward(rp_executor *executor, const float *images, const 
 rp_status rp_executor_backward(rp_executor *executor, const float *logit_gradients, rp_error *err);
 void rp_executor_clear_gradients(rp_executor *executor);
 rp_status rp_executor_add_gradients(rp_executor *executor, float *gradients, rp_error *err);
+
+/* TRAIN: writes the running statistics of BN, as moved by the forward passes since the last load, into `parameters` ([n_parameters]); those
+ * of absent channels stay as they are (rule 10). */
+void rp_executor_statistics(const rp_executor *executor, float *parameters);
 
 /* OBSERVE: a conv's maps at the gate, and the loss's gradient with respect to them, of the last forward and backward: [N][K][H][W] dense,
  * owned by the executor, valid until its next call. */
@@ -72,9 +87,9 @@ rp_status rp_executor_map_gradients(rp_executor *executor, int conv, const float
  * [n_filters] */
 void rp_executor_mark_alive(const rp_executor *executor, uint8_t *alive);
 
-/* The sub-batch that training splits its batches into: gradients are summed over them, which is exact for a net without BN and keeps the
- * cache warm (a fixed number, since weight gradients depend on it in their last bits). */
-int rp_net_sub_batch(const rp_net *net);
+/* The sub-batch that training splits a batch of `batch` images into: gradients are summed over them, which keeps the cache warm and is
+ * exact without BN (a fixed number, since weight gradients depend on it in their last bits). With BN: the whole batch. */
+int rp_net_sub_batch(const rp_net *net, int batch);
 
 /* Name and version of the kernels' library, for provenance: "oneDNN 2.6.3, avx512_core_bf16". Static storage. */
 const char *rp_dnn_version(void);

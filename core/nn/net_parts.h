@@ -7,10 +7,13 @@
 struct rp_net {
   rp_model model;     /* a copy */
   rp_extent *extents; /* [n_layers], of each layer's output */
+  int *n_readers;     /* [n_layers] */
+  int *first_channel; /* [n_layers]: where its channels stand among all layers' */
+  int n_channels;     /* of all layers */
+  uint8_t *marks;     /* [n_channels], for gate.c to work in: a net belongs to one thread */
   rp_layout layout;
-  int *weights; /* [n_layers]: each layer's weight tensor, -1: none */
-  int *biases;  /* [n_layers] */
-  int *convs;   /* [n_layers]: index into layout.convs, -1: no conv */
+  int (*tensors)[RP_MAX_LAYER_TENSORS]; /* [n_layers]: each layer's tensors in the order of its kind's row, -1: none */
+  int *convs;                           /* [n_layers]: index into layout.convs, -1: no conv */
   int threads;
   rp_dnn *dnn;
   rp_executor *executors; /* a list */
@@ -19,10 +22,11 @@ struct rp_net {
 /* Checks net->model and fills `extents` (the caller has allocated it). Errors: RP_EINPUT with the layer's name. (model.c) */
 rp_status rp_model_check(const rp_model *model, rp_extent *extents, rp_error *err);
 
-/* The extent of what a layer reads. */
-rp_extent rp_input_extent(const rp_model *model, const rp_extent *extents, int layer);
+/* The extent of what a layer reads as its input `input`. */
+rp_extent rp_input_extent(const rp_model *model, const rp_extent *extents, int layer, int input);
 
-/* Fills layout, weights, biases and convs of a checked net; what it allocates belongs to the net also on error. (parameters.c) */
+/* Fills layout, n_readers, first_channel, tensors and convs of a checked net; what it allocates belongs to the net also on error.
+ * (parameters.c) */
 rp_status rp_layout_create(rp_net *net, rp_error *err);
 void rp_layout_free(rp_layout *layout);
 
@@ -32,12 +36,14 @@ struct rp_executor {
   int batch;
   rp_purpose_of_run purpose;
   rp_map image;
-  rp_layer *layers;                 /* [n_layers] */
-  float *gradients[2];              /* gradients of maps: a layer's is in the one, its input's in the other */
-  float *scratch;                   /* room for the largest weight tensor, then its bias */
-  size_t scratch_bias;              /* where the bias is in it */
-  uint8_t *closed;                  /* [n_filters], of the last load */
-  float **dense, **dense_gradients; /* OBSERVE: [n_convs] of [N][K][H][W] */
+  rp_layer *layers; /* [n_layers] */
+  rp_draw_place place;
+  int n_buffers;
+  float **buffers;                 /* gradients of maps take turns in them */
+  rp_map (*spares)[RP_MAX_INPUTS]; /* [n_layers]: where a layer puts the gradient of an input that has one already; values NULL: not so */
+  float *scratch[RP_MAX_LAYER_TENSORS]; /* each with room for the largest tensor of its place */
+  uint8_t *absent;                      /* [n_channels], of the last load */
+  float **dense, **dense_gradients;     /* OBSERVE: [n_convs] of [N][K][H][W] */
   rp_executor *next;
 };
 

@@ -15,7 +15,7 @@ static rp_status check_set(const rp_state *state, const uint8_t *set, rp_error *
 }
 
 static void store_value(rp_state *state, int filter) {
-  size_t offsets[4], counts[4];
+  size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
   int n_ranges = rp_state_filter_ranges(state->layout, filter, offsets, counts);
   for (int i = 0; i < n_ranges; i++) memcpy(state->at_drop + offsets[i], state->parameters + offsets[i], counts[i] * sizeof(float));
 }

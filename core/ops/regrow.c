@@ -28,6 +28,7 @@ static void replace_units(rp_state *state, const rp_tensor *tensor, const uint8_
   for (size_t u = 0; u < n_units; u++) {
     if (!units[tensor->first_unit + u]) continue;
     size_t offset = tensor->offset + u * E;
+    if (!rp_tensor_is_trained(tensor->kind)) continue; /* reset_statistics */
     if (fresh)
       memcpy(state->parameters + offset, fresh + offset, E * sizeof(float));
     else
@@ -37,9 +38,14 @@ static void replace_units(rp_state *state, const rp_tensor *tensor, const uint8_
   }
 }
 
+/* A channel comes back with other values than its statistics were taken from. */
+static void reset_statistics(rp_state *state, const rp_tensor *tensor, const uint8_t *units) {
+  for (int k = 0; k < tensor->K && !rp_tensor_is_trained(tensor->kind); k++)
+    if (units[tensor->first_unit + (size_t)k]) state->parameters[tensor->offset + (size_t)k] = tensor->kind == RP_BN_VARIANCE ? 1 : 0;
+}
+
 /* Absent are the channels of dropped filters, also where the gate was off and they would have been. */
 static rp_status regrow_readers(const rp_net *net, rp_state *state, rp_regrow_readers readers, rp_error *err) {
-  if (readers == RP_READERS_KEEP) return RP_OK;
   const rp_layout *layout = state->layout;
   RP_CLEANUP(rp_free_pointer) uint8_t *dropped = NULL;
   RP_CLEANUP(rp_free_pointer) uint8_t *units = NULL;
@@ -48,6 +54,8 @@ static rp_status regrow_readers(const rp_net *net, rp_state *state, rp_regrow_re
   RP_TRY(rp_allocate(layout->n_units, 1, &units, err));
   for (int f = 0; f < layout->n_filters; f++) dropped[f] = state->filters[f].dropped;
   rp_gate_reader_units(net, dropped, units);
+  for (int i = 0; i < layout->n_tensors; i++) reset_statistics(state, &layout->tensors[i], units);
+  if (readers == RP_READERS_KEEP) return RP_OK;
   if (readers == RP_READERS_RANDOM) {
     RP_TRY(rp_allocate(layout->n_parameters, sizeof *fresh, &fresh, err));
     RP_TRY(rp_init_parameters(net, seed_of_readers(state), fresh, err));
@@ -106,6 +114,15 @@ static void regrow_biases(rp_state *state, const rp_conv *conv, const rp_regrow_
   }
 }
 
+/* Its BN starts anew, as at epoch 0 (rule 18). */
+static void reset_bn(rp_state *state, const rp_conv *conv) {
+  const float start[4] = {1, 0, 0, 1}; /* gamma, beta, mean, variance */
+  for (int i = 0; conv->bn > 0 && i < 4; i++)
+    for (int k = 0; k < conv->K; k++)
+      if (state->filters[conv->first_filter + k].dropped)
+        state->parameters[state->layout->tensors[conv->bn + i].offset + (size_t)k] = start[i];
+}
+
 static void forget_steps(rp_state *state, const rp_tensor *tensor, int k) {
   memset(state->steps + tensor->first_unit + (size_t)k * (size_t)tensor->C, 0, (size_t)tensor->C * sizeof *state->steps);
 }
@@ -114,11 +131,12 @@ static void forget_optimizer_state(rp_state *state, const rp_conv *conv) {
   const rp_layout *layout = state->layout;
   for (int k = 0; k < conv->K; k++) {
     if (!state->filters[conv->first_filter + k].dropped) continue;
-    size_t offsets[4], counts[4];
+    size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
     int n_ranges = rp_state_filter_ranges(layout, conv->first_filter + k, offsets, counts);
     for (int i = 0; i < n_ranges; i++) clear_optimizer_state(state, offsets[i], counts[i]);
     forget_steps(state, &layout->tensors[conv->weight], k);
     if (conv->bias >= 0) forget_steps(state, &layout->tensors[conv->bias], k);
+    for (int i = 0; conv->bn > 0 && i < 4; i++) forget_steps(state, &layout->tensors[conv->bn + i], k);
   }
 }
 
@@ -134,6 +152,7 @@ static rp_status regrow_filters(const rp_net *net, rp_state *state, const rp_reg
     if (n_dropped_of(state, &layout->convs[i]) == 0) continue;
     RP_TRY(regrow_weights(net, state, i, options, initial, record, err));
     regrow_biases(state, &layout->convs[i], options, initial);
+    reset_bn(state, &layout->convs[i]);
     forget_optimizer_state(state, &layout->convs[i]);
   }
   return RP_OK;
@@ -145,7 +164,7 @@ static void clear_marks(rp_state *state, int are_new) {
   for (int f = 0; f < state->layout->n_filters; f++) {
     rp_filter_state *filter = &state->filters[f];
     if (!filter->dropped) continue;
-    size_t offsets[4], counts[4];
+    size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
     int n_ranges = rp_state_filter_ranges(state->layout, f, offsets, counts);
     for (int i = 0; i < n_ranges; i++) memset(state->at_drop + offsets[i], 0, counts[i] * sizeof(float));
     filter->dropped = 0;

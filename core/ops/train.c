@@ -52,10 +52,13 @@ static rp_status epoch_allocate(rp_epoch *epoch, size_t sub_batch, rp_error *err
   return rp_allocate(sub_batch * (size_t)dataset->n_classes, sizeof *epoch->logit_gradients, &epoch->logit_gradients, err);
 }
 
-/* Steps of an epoch over n images. */
-static uint32_t n_steps_of(const rp_train_options *options, uint32_t n) {
-  uint32_t batch = (uint32_t)options->batch, n_full = n / batch;
-  return options->keep_last_batch && n % batch ? n_full + 1 : n_full;
+uint32_t rp_train_steps(const rp_train_options *options, uint32_t n_images) {
+  uint32_t batch = (uint32_t)options->batch, n_full = n_images / batch;
+  return options->keep_last_batch && n_images % batch ? n_full + 1 : n_full;
+}
+
+double rp_train_lr(const rp_train_options *options, uint32_t i) {
+  return options->within.kind == RP_CONSTANT ? options->lr : rp_schedule_lr(&options->within, options->first + i);
 }
 
 static rp_status check_options(const rp_state *state, const rp_dataset *dataset, const rp_train_options *options, rp_error *err) {
@@ -65,7 +68,7 @@ static rp_status check_options(const rp_state *state, const rp_dataset *dataset,
   if (state->n_slots != n_slots)
     return rp_fail(err, RP_EINPUT, "optimizer %s keeps %d values per parameter, the state has %d",
                    rp_optimizer_name(options->optimizer.kind), n_slots, state->n_slots);
-  if (n_steps_of(options, dataset->n[RP_TRAIN]) == 0)
+  if (rp_train_steps(options, dataset->n[RP_TRAIN]) == 0)
     return rp_fail(err, RP_EINPUT, "%u training images make no batch of %d: take a smaller train.batch or train.last_batch: keep",
                    dataset->n[RP_TRAIN], options->batch);
   return RP_OK;
@@ -78,6 +81,7 @@ static rp_status run_sub_batch(rp_epoch *epoch, rp_executor *executor, uint32_t 
   rp_batches_fill_augmented(epoch->dataset, &epoch->options->augment, state->seed, state->epoch + 1, epoch->order + first, n, epoch->images,
                             epoch->labels);
   const float *logits;
+  rp_executor_place(executor, (rp_draw_place){epoch->state->seed, epoch->state->epoch + 1, first});
   RP_TRY(rp_executor_forward(executor, epoch->images, &logits, err));
   *loss += rp_cross_entropy(logits, epoch->labels, (int)n, epoch->dataset->n_classes, 1.0 / batch, NULL, epoch->logit_gradients,
                             &epoch->correct);
@@ -91,22 +95,22 @@ static rp_status run_sub_batches(rp_epoch *epoch, uint32_t size, uint32_t first,
   RP_TRY(rp_executor_load(executor, epoch->state->parameters, epoch->closed, err));
   rp_executor_clear_gradients(executor);
   for (uint32_t done = 0; done + size <= n; done += size) RP_TRY(run_sub_batch(epoch, executor, first + done, size, batch, loss, err));
+  rp_executor_statistics(executor, epoch->state->parameters);
   return rp_executor_add_gradients(executor, epoch->gradients, err);
 }
 
 /* One step on the batch of n images at `first`. */
-static rp_status step(rp_epoch *epoch, uint32_t first, uint32_t n, rp_error *err) {
+static rp_status step(rp_epoch *epoch, uint32_t first, uint32_t n, double lr, rp_error *err) {
   rp_state *state = epoch->state;
-  const rp_train_options *options = epoch->options;
-  uint32_t sub_batch = (uint32_t)rp_net_sub_batch(epoch->net), rest = n % sub_batch;
+  uint32_t sub_batch = (uint32_t)rp_net_sub_batch(epoch->net, (int)n), rest = n % sub_batch;
   double loss = 0;
   memset(epoch->gradients, 0, state->layout->n_parameters * sizeof *epoch->gradients);
   if (n >= sub_batch) RP_TRY(run_sub_batches(epoch, sub_batch, first, n, n, &loss, err));
   if (rest > 0) RP_TRY(run_sub_batches(epoch, rest, first + n - rest, rest, n, &loss, err));
   if (!isfinite(loss))
     return rp_fail(err, RP_ENUMERIC, "epoch %u, step %llu: the loss is %g with lr %g; a smaller lr may help", state->epoch + 1,
-                   (unsigned long long)state->step + 1, loss / n, options->lr);
-  rp_optimizer_step(&options->optimizer, state->layout, options->lr, epoch->gradients, epoch->frozen, state->parameters, state->slots,
+                   (unsigned long long)state->step + 1, loss / n, lr);
+  rp_optimizer_step(&epoch->options->optimizer, state->layout, lr, epoch->gradients, epoch->frozen, state->parameters, state->slots,
                     state->steps);
   state->step++;
   epoch->loss += loss;
@@ -124,18 +128,18 @@ rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset
   double started = seconds_now();
   RP_TRY(check_options(state, dataset, options, err));
   RP_CLEANUP(epoch_free) rp_epoch epoch = {.net = net, .state = state, .dataset = dataset, .options = options};
-  RP_TRY(epoch_allocate(&epoch, (size_t)rp_net_sub_batch(net), err));
+  RP_TRY(epoch_allocate(&epoch, (size_t)rp_net_sub_batch(net, options->batch), err));
   rp_batches_order(dataset, state->seed, state->epoch + 1, epoch.order);
   rp_state_closed(state, epoch.closed);
   rp_gate_frozen_units(net, epoch.closed, epoch.frozen);
 
-  uint32_t batch = (uint32_t)options->batch, n_images = dataset->n[RP_TRAIN], n_steps = n_steps_of(options, n_images);
+  uint32_t batch = (uint32_t)options->batch, n_images = dataset->n[RP_TRAIN], n_steps = rp_train_steps(options, n_images);
   uint32_t total = n_steps * (uint64_t)batch < n_images ? n_steps * batch : n_images, done = 0;
   for (uint32_t i = 0; i < n_steps; i++) {
     if (tick && tick(user, done, total))
       return rp_fail(err, RP_EINTERRUPTED, "epoch %u: interrupted after %u images", state->epoch + 1, done);
     uint32_t n = total - done < batch ? total - done : batch;
-    RP_TRY(step(&epoch, done, n, err));
+    RP_TRY(step(&epoch, done, n, rp_train_lr(options, i), err));
     done += n;
   }
   state->epoch++;

@@ -4,10 +4,13 @@
 
 #include "core/data/augment.h"
 #include "core/data/dataset.h"
+#include "core/nn/schedule.h"
 #include "core/state/state.h"
 
 typedef struct {
-  double lr; /* of this epoch, resolved */
+  double lr;          /* of this epoch's first step, resolved; this is the lr that is recorded */
+  rp_schedule within; /* of its later steps, in steps; RP_CONSTANT: they all have `lr` */
+  uint64_t first;     /* the time of its first step on that schedule */
   rp_optimizer optimizer;
   int batch; /* images per step, 64 */
   rp_augmentation augment;
@@ -19,6 +22,12 @@ typedef struct {
   uint32_t n_images, n_steps;
   double seconds;
 } rp_train_record;
+
+/* Steps of an epoch over n images. */
+uint32_t rp_train_steps(const rp_train_options *options, uint32_t n_images);
+
+/* The learning rate of step i of the epoch, from 0. */
+double rp_train_lr(const rp_train_options *options, uint32_t i);
 
 /* Called between steps with the number of images done and to do; returns nonzero to stop early: the op then returns RP_EINTERRUPTED and the
  * state must be thrown away. */

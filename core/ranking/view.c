@@ -119,6 +119,11 @@ static rp_status add_readers(rp_net_view *view, const rp_net *net, const rp_stat
   return RP_OK;
 }
 
+/* One of the four tensors of a conv's sole BN. */
+static const float *bn_values(const rp_net *net, const rp_state *state, const rp_conv *conv, int place) {
+  return conv->bn > 0 ? state->parameters + rp_net_layout(net)->tensors[conv->bn + place].offset : NULL;
+}
+
 static rp_conv_layer plain_fields(const rp_net *net, const rp_state *state, const rp_conv *conv, const uint8_t *active) {
   const rp_tensor *tensors = rp_net_layout(net)->tensors;
   return (rp_conv_layer){.size = sizeof(rp_conv_layer),
@@ -133,6 +138,10 @@ static rp_conv_layer plain_fields(const rp_net *net, const rp_state *state, cons
                          .first_filter = (uint32_t)conv->first_filter,
                          .weight = state->parameters + tensors[conv->weight].offset,
                          .bias = conv->bias < 0 ? NULL : state->parameters + tensors[conv->bias].offset,
+                         .bn_gamma = bn_values(net, state, conv, 0),
+                         .bn_beta = bn_values(net, state, conv, 1),
+                         .bn_mean = bn_values(net, state, conv, 2),
+                         .bn_variance = bn_values(net, state, conv, 3),
                          .active = active + conv->first_filter};
 }
 

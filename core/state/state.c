@@ -112,9 +112,10 @@ int rp_state_active_filters(const rp_state *state) {
   return n_active;
 }
 
-int rp_state_filter_ranges(const rp_layout *layout, int filter, size_t offsets[4], size_t counts[4]) {
+int rp_state_filter_ranges(const rp_layout *layout, int filter, size_t offsets[RP_FILTER_RANGES], size_t counts[RP_FILTER_RANGES]) {
   const rp_conv *conv = &layout->convs[rp_conv_of_filter(layout, filter)];
-  const int tensors[] = {conv->weight, conv->bias};
+  const int bn = conv->bn > 0 ? conv->bn : -4; /* its four tensors follow each other */
+  const int tensors[RP_FILTER_RANGES] = {conv->weight, conv->bias, bn, bn + 1, bn + 2, bn + 3};
   size_t k = (size_t)(filter - conv->first_filter);
   int n_ranges = 0;
   for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {

@@ -50,7 +50,10 @@ void rp_state_closed(const rp_state *state, uint8_t *closed);
 /* Filters that are not dropped; with the gate off, marked ones count as active (rule 22): those whose gate is open. */
 int rp_state_active_filters(const rp_state *state);
 
-/* Visits the flat-buffer ranges that a filter owns (weights, bias): at most 4, written to `offsets` and `counts`; returns their number. */
-int rp_state_filter_ranges(const rp_layout *layout, int filter, size_t offsets[4], size_t counts[4]);
+enum { RP_FILTER_RANGES = 6 };
+
+/* Visits the flat-buffer ranges that a filter owns (rule 7: weights, bias; gamma, beta, mean and variance of its sole BN): writes them to
+ * `offsets` and `counts`; returns their number. */
+int rp_state_filter_ranges(const rp_layout *layout, int filter, size_t offsets[RP_FILTER_RANGES], size_t counts[RP_FILTER_RANGES]);
 
 #endif

@@ -12,7 +12,7 @@ typedef enum {
   RP_KEY_INTEGER,  /* a whole number in its range, or one of `words` */
   RP_KEY_NUMBER,   /* a number in its range */
   RP_KEY_PERCENT,  /* 0 to 100, a decimal of at most 9 places */
-  RP_KEY_WORD,     /* one of `words` */
+  RP_KEY_WORD,     /* one of `words`; off may be one of them (a flag, to YAML) */
   RP_KEY_TEXT,     /* a string that is not empty */
   RP_KEY_TEXTS,    /* a list of them */
   RP_KEY_SEEDS,    /* a list of different whole numbers from 0, at least one */
@@ -32,7 +32,7 @@ typedef struct {
   double lowest, highest; /* INTEGER, NUMBER: the closed range */
   const char *words;      /* "drop|keep"; NULL = none */
   const char *fallback;   /* default, as YAML; NULL = none */
-  const char *of;         /* belongs to maps with one of these names: "cifar10|cifar100"; NULL = to all */
+  const char *of;         /* belongs to maps of this `name`, or of these: "adam|adamw"; NULL = to all */
   const char *help, *since;
 } rp_key;
 

@@ -264,6 +264,11 @@ static rp_status check_integer(const rp_key *key, const rp_node *value, rp_error
   return RP_OK;
 }
 
+/* YAML reads the word off as a flag. */
+static int is_word_off(const rp_key *key, const rp_node *value) {
+  return value->kind == RP_NODE_FLAG && !rp_node_is_true(value) && rp_word_index(key->words, "off") >= 0;
+}
+
 rp_status rp_key_check_value(const rp_key *key, const rp_node *value, rp_error *err) {
   double number;
   switch (key->type) {
@@ -276,6 +281,7 @@ rp_status rp_key_check_value(const rp_key *key, const rp_node *value, rp_error *
   case RP_KEY_PERCENT:
     return is_percent(value) ? RP_OK : refuse(key, value, err);
   case RP_KEY_WORD:
+    if (is_word_off(key, value)) return RP_OK;
     if (value->kind != RP_NODE_STRING) return refuse(key, value, err);
     return rp_word_index(key->words, value->text) >= 0 ? RP_OK : refuse_word(key->words, value, err);
   case RP_KEY_TEXT:
@@ -319,14 +325,20 @@ static void suggest_key(const rp_key_table *table, const char *section, const ch
   rp_add_suggestion(key, list, n, text);
 }
 
+static void add_owners(const char *section, const char *key, const rp_key *row, const char *name, rp_text *text) {
+  size_t n;
+  int i = 0;
+  rp_text_format(text, "%s.%s belongs to ", section, key);
+  for (const char *at = row->of, *word; (word = next_word(&at, &n)); i++) rp_text_format(text, "%s%.*s", i ? " or " : "", (int)n, word);
+  rp_text_format(text, ", not to %s", name ? name : "this");
+}
+
 static rp_status refuse_key(const rp_key_table *table, const char *section, const rp_entry *entry, const char *name, const rp_key *row,
                             rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text text = {0};
-  if (row) {
-    rp_text_format(&text, "%s.%s belongs to ", section, entry->key);
-    add_words(row->of, &text);
-    rp_text_format(&text, ", not to %s", name ? name : "this");
-  } else
+  if (row)
+    add_owners(section, entry->key, row, name, &text);
+  else
     rp_text_format(&text, "unknown key '%s'%s%s", entry->key, *section ? " in " : "", section);
   suggest_key(table, section, entry->key, name, &text);
   RP_TRY(rp_text_check(&text, err));

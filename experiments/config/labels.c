@@ -61,11 +61,24 @@ static int is_of(const rp_cell *cell, int baselines) {
   return baselines ? cell->is_baseline : cell->combination >= 0;
 }
 
+/* Whether a key belongs to a map that goes by another name in the other list: the name then says it all. "model.depth" with other
+ * "model". */
+static int is_of_another_name(const char *key, const rp_node *a, const rp_node *b) {
+  for (size_t i = 0; i < a->n; i++) {
+    const char *name = a->entries[i].key;
+    size_t length = strlen(name);
+    if (strncmp(key, name, length) == 0 && key[length] == '.' && !rp_node_equal(a->entries[i].value, rp_node_get(b, name))) return 1;
+  }
+  return 0;
+}
+
 /* Adds the keys of `a` whose values `b` does not share. */
 static rp_status add_unshared(const rp_node *a, const rp_node *b, key_list *out, rp_error *err) {
-  for (size_t i = 0; i < a->n; i++)
-    if (!rp_node_equal(rp_node_get(b, a->entries[i].key), a->entries[i].value) && !has_key(out, a->entries[i].key))
-      RP_TRY(add_key(out, a->entries[i].key, err));
+  for (size_t i = 0; i < a->n; i++) {
+    const char *key = a->entries[i].key;
+    if (rp_node_equal(rp_node_get(b, key), a->entries[i].value) || has_key(out, key) || is_of_another_name(key, a, b)) continue;
+    RP_TRY(add_key(out, key, err));
+  }
   return RP_OK;
 }
 

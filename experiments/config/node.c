@@ -95,6 +95,13 @@ rp_status rp_node_of_integer(int64_t value, rp_node **out, rp_error *err) {
   return rp_node_scalar(text, NULL, out, err);
 }
 
+rp_status rp_node_of_double(double value, rp_node **out, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  rp_number_add(value, &text);
+  RP_TRY(rp_text_check(&text, err));
+  return rp_node_scalar(rp_text_string(&text), NULL, out, err);
+}
+
 rp_status rp_node_append(rp_node *parent, const char *key, const rp_origin *key_origin, rp_node **value, rp_error *err) {
   RP_TRY(rp_grow(&parent->entries, parent->n, &parent->capacity, sizeof *parent->entries, err));
   rp_entry entry = {0};

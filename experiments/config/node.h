@@ -49,6 +49,7 @@ rp_status rp_node_string(const char *text, const rp_origin *origin, rp_node **ou
 rp_status rp_node_scalar(const char *text, const rp_origin *origin, rp_node **out, rp_error *err);
 rp_status rp_node_of_flag(int flag, rp_node **out, rp_error *err);
 rp_status rp_node_of_integer(int64_t value, rp_node **out, rp_error *err);
+rp_status rp_node_of_double(double value, rp_node **out, rp_error *err); /* finite; the shortest decimal that reads back */
 
 /* Appends to a list (key NULL) or a map, which then owns *value, and sets *value to NULL; on error the caller keeps it. Keys are not
  * checked for duplicates. */

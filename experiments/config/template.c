@@ -232,8 +232,12 @@ static rp_status expand_string(expander *self, const rp_node *node, rp_node **ou
 }
 
 /* The value of a key that steers the expansion (if, repeat, choose), itself expanded. */
+static rp_status choose(expander *self, const rp_node *map, const rp_node **chosen, rp_error *err);
+
 static rp_status expand_steering(expander *self, const rp_node *map, const char *key, rp_node **out, rp_error *err) {
-  return expand_value(self, rp_node_get(map, key), out, err);
+  const rp_node *value = rp_node_get(map, key);
+  if (rp_node_get(value, "choose")) RP_TRY(choose(self, value, &value, err));
+  return expand_value(self, value, out, err);
 }
 
 /* Whether an entry is there: no `if`, or one that is on. */

@@ -3,133 +3,29 @@
 
 #include "core/base/memory.h"
 #include "experiments/config/template.h"
+#include "experiments/plan/model_keys.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OR_INIT(code, name, help) "|" name
-#define INITS RP_INIT_LIST(OR_INIT)
-
-static const rp_key ROWS[] = {
-    {.name = "conv", .type = RP_KEY_MAP, .help = "a convolution", .since = "1.0"},
-    {.name = "conv.name", .type = RP_KEY_TEXT, .help = "default: conv1, conv2, …", .since = "1.0"},
-    {.name = "conv.filters", .type = RP_KEY_INTEGER, .lowest = 1, .highest = 65536, .help = "how many", .since = "1.0"},
-    {.name = "conv.kernel",
-     .type = RP_KEY_INTEGER,
-     .lowest = 1,
-     .highest = 1024,
-     .fallback = "3",
-     .help = "rows and columns",
-     .since = "1.0"},
-    {.name = "conv.stride",
-     .type = RP_KEY_INTEGER,
-     .lowest = 1,
-     .highest = 1024,
-     .fallback = "1",
-     .help = "step of the windows",
-     .since = "1.0"},
-    {.name = "conv.padding",
-     .type = RP_KEY_INTEGER,
-     .lowest = 0,
-     .highest = 1024,
-     .words = "same|valid",
-     .fallback = "same",
-     .help = "same: H / stride rows out, rounded up; valid: none; or so many rows on each side",
-     .since = "1.0"},
-    {.name = "conv.bias", .type = RP_KEY_FLAG, .fallback = "on", .help = "one bias per filter", .since = "1.0"},
-    {.name = "conv.relu", .type = RP_KEY_FLAG, .fallback = "off", .help = "a ReLU behind it", .since = "1.0"},
-    {.name = "conv.init",
-     .type = RP_KEY_NAMED,
-     .words = INITS,
-     .fallback = "he",
-     .help = "of the weights; biases start at 0",
-     .since = "1.0"},
-    {.name = "conv.init.sigma",
-     .type = RP_KEY_NUMBER,
-     .lowest = 0,
-     .highest = 1000,
-     .fallback = "0.04",
-     .of = "truncated-normal",
-     .help = "deviation before truncation",
-     .since = "1.0"},
-    {.name = "conv.init.gain",
-     .type = RP_KEY_NUMBER,
-     .lowest = 0,
-     .highest = 1000,
-     .fallback = "1",
-     .of = "orthogonal",
-     .help = "factor",
-     .since = "1.0"},
-    {.name = "max_pool", .type = RP_KEY_MAP, .help = "maximum over windows", .since = "1.0"},
-    {.name = "max_pool.name", .type = RP_KEY_TEXT, .help = "default: pool1, pool2, …", .since = "1.0"},
-    {.name = "max_pool.kernel",
-     .type = RP_KEY_INTEGER,
-     .lowest = 1,
-     .highest = 1024,
-     .fallback = "2",
-     .help = "rows and columns",
-     .since = "1.0"},
-    {.name = "max_pool.stride",
-     .type = RP_KEY_INTEGER,
-     .lowest = 1,
-     .highest = 1024,
-     .fallback = "2",
-     .help = "step of the windows",
-     .since = "1.0"},
-    {.name = "max_pool.padding",
-     .type = RP_KEY_INTEGER,
-     .lowest = 0,
-     .highest = 1024,
-     .words = "same|valid",
-     .fallback = "same",
-     .help = "as of conv; padding never wins",
-     .since = "1.0"},
-    {.name = "fc", .type = RP_KEY_MAP, .help = "a fully connected layer", .since = "1.0"},
-    {.name = "fc.name", .type = RP_KEY_TEXT, .help = "default: fc1, fc2, …", .since = "1.0"},
-    {.name = "fc.outputs",
-     .type = RP_KEY_INTEGER,
-     .lowest = 1,
-     .highest = 1e6,
-     .words = "classes",
-     .help = "how many; classes: one for each",
-     .since = "1.0"},
-    {.name = "fc.bias", .type = RP_KEY_FLAG, .fallback = "on", .help = "one bias per output", .since = "1.0"},
-    {.name = "fc.init",
-     .type = RP_KEY_NAMED,
-     .words = INITS,
-     .fallback = "he",
-     .help = "of the weights; biases start at 0",
-     .since = "1.0"},
-    {.name = "fc.init.sigma",
-     .type = RP_KEY_NUMBER,
-     .lowest = 0,
-     .highest = 1000,
-     .fallback = "0.04",
-     .of = "truncated-normal",
-     .help = "deviation before truncation",
-     .since = "1.0"},
-    {.name = "fc.init.gain",
-     .type = RP_KEY_NUMBER,
-     .lowest = 0,
-     .highest = 1000,
-     .fallback = "1",
-     .of = "orthogonal",
-     .help = "factor",
-     .since = "1.0"},
-};
-static const rp_key_table KEYS = {ROWS, sizeof ROWS / sizeof ROWS[0]};
-
 enum { MOST_LAYERS = 1000 };
 
-static const struct {
-  const char *name, *short_name;
-} KINDS[RP_N_LAYER_KINDS] = {
-#define KIND_NAME(code, name, help) [code] = {name, name},
-    RP_LAYER_LIST(KIND_NAME)
-#undef KIND_NAME
-};
+/* What layers without a name are called, before their number. */
+static const char *const SHORT_NAMES[RP_N_LAYER_KINDS] = {[RP_CONV] = "conv",
+                                                          [RP_MAX_POOL] = "pool",
+                                                          [RP_FC] = "fc",
+                                                          [RP_BATCH_NORM] = "bn",
+                                                          [RP_RELU] = "relu",
+                                                          [RP_AVG_POOL] = "avg_pool",
+                                                          [RP_GLOBAL_AVG_POOL] = "global_pool",
+                                                          [RP_STOCHASTIC_POOL] = "stochastic_pool",
+                                                          [RP_DROPOUT] = "dropout",
+                                                          [RP_DROP_PATH] = "drop_path",
+                                                          [RP_ADD] = "add",
+                                                          [RP_CONCAT] = "concat",
+                                                          [RP_PAD_CHANNELS] = "pad"};
 
 /* What a model that is being built has so far. */
 typedef struct {
@@ -162,7 +58,7 @@ static double number_of(const rp_node *map, const char *key) {
 
 static rp_init init_of(const rp_node *map) {
   const rp_node *init = rp_node_get(map, "init");
-  int kind = rp_word_index(INITS, rp_node_text(rp_node_get(init, "name")));
+  int kind = rp_word_index(RP_INIT_WORDS, rp_node_text(rp_node_get(init, "name")));
   rp_init out = {.kind = kind < 0 ? RP_INIT_HE : (rp_init_kind)kind, .sigma = 0.04, .gain = 1};
   if (rp_node_get(init, "sigma")) out.sigma = number_of(init, "sigma");
   if (rp_node_get(init, "gain")) out.gain = number_of(init, "gain");
@@ -176,21 +72,84 @@ static void read_windows(const rp_node *map, rp_layer_spec *layer) {
   layer->pad = integer_of(map, "padding");
 }
 
-static rp_status read_layer(const builder *self, rp_node *map, rp_layer_spec *layer, rp_error *err) {
-  const char *size_key = layer->kind == RP_CONV ? "filters" : layer->kind == RP_FC ? "outputs" : NULL;
-  if (size_key && !rp_node_get(map, size_key)) return rp_node_fail(map, err, "%s needs `%s`", KINDS[layer->kind].name, size_key);
-  if (layer->kind == RP_CONV || layer->kind == RP_MAX_POOL) read_windows(map, layer);
-  if (layer->kind == RP_MAX_POOL) return RP_OK;
-  if (strcmp(rp_node_text(rp_node_get(map, size_key)), "classes") == 0) {
+/* The key that says how many channels come out; NULL where the input does. */
+static const char *size_key_of(rp_layer_kind kind) {
+  switch (kind) {
+  case RP_CONV:
+    return "filters";
+  case RP_FC:
+    return "outputs";
+  case RP_PAD_CHANNELS:
+    return "channels";
+  default:
+    return NULL;
+  }
+}
+
+static rp_status read_size(const builder *self, rp_node *map, rp_layer_spec *layer, rp_error *err) {
+  const char *key = size_key_of(layer->kind);
+  if (!key) return RP_OK;
+  if (!rp_node_get(map, key)) return rp_node_fail(map, err, "%s needs `%s`", rp_layer_kind_name(layer->kind), key);
+  if (strcmp(rp_node_text(rp_node_get(map, key)), "classes") == 0) {
     RP_CLEANUP(rp_node_free) rp_node *classes = NULL;
     RP_TRY(rp_node_of_integer(self->image.n_classes, &classes, err));
-    RP_TRY(rp_node_put(map, size_key, &classes, err));
+    RP_TRY(rp_node_put(map, key, &classes, err));
   }
-  layer->outputs = integer_of(map, size_key);
+  layer->outputs = integer_of(map, key);
+  return RP_OK;
+}
+
+/* Keys that a kind does not have read as 0, off, and the default of an initialisation. */
+static rp_status read_layer(const builder *self, rp_node *map, rp_layer_spec *layer, rp_error *err) {
+  RP_TRY(read_size(self, map, layer, err));
+  read_windows(map, layer);
   layer->has_bias = rp_node_is_true(rp_node_get(map, "bias"));
   layer->has_relu = rp_node_is_true(rp_node_get(map, "relu"));
-  layer->init = init_of(map);
+  layer->rate = number_of(map, "rate");
+  layer->momentum = number_of(map, "momentum");
+  layer->epsilon = number_of(map, "epsilon");
+  if (rp_node_get(map, "init")) layer->init = init_of(map);
   return RP_OK;
+}
+
+/* ---- Inputs ---------------------------------------------------------------------------------- */
+
+static int find_layer(const rp_model *model, const char *name) {
+  for (int i = 0; i < model->n_layers; i++)
+    if (strcmp(model->layers[i].name, name) == 0) return i;
+  return -1;
+}
+
+static rp_status read_input(const builder *self, const rp_node *name, rp_layer_spec *layer, rp_error *err) {
+  int from = find_layer(&self->model, rp_node_text(name));
+  if (from < 0) return rp_node_fail(name, err, "no layer before this one is called '%s'", rp_node_text(name));
+  if (layer->n_inputs == RP_MAX_INPUTS) return rp_node_fail(name, err, "more than %d inputs", RP_MAX_INPUTS);
+  layer->inputs[layer->n_inputs++] = from;
+  return RP_OK;
+}
+
+/* What `from` names, else the layers that the list's structure gives. */
+static rp_status read_inputs(const builder *self, const rp_node *map, const int *given, int n_given, rp_layer_spec *layer, rp_error *err) {
+  const rp_node *from = rp_node_get(map, "from");
+  for (int i = 0; !from && i < n_given; i++) layer->inputs[layer->n_inputs++] = given[i];
+  if (!from) return RP_OK;
+  if (from->kind != RP_NODE_LIST) return read_input(self, from, layer, err);
+  for (size_t i = 0; i < from->n; i++) RP_TRY(read_input(self, from->entries[i].value, layer, err));
+  return RP_OK;
+}
+
+/* For ids, `from` stands in the list exactly where a layer does not read the one before it alone. */
+static rp_status describe_inputs(const builder *self, rp_node *map, const rp_layer_spec *layer, rp_error *err) {
+  rp_node_remove(map, "from");
+  if (layer->n_inputs == 1 && layer->inputs[0] == self->model.n_layers - 1) return RP_OK;
+  RP_CLEANUP(rp_node_free) rp_node *list = NULL;
+  RP_TRY(rp_node_new(RP_NODE_LIST, NULL, &list, err));
+  for (int i = 0; i < layer->n_inputs; i++) {
+    RP_CLEANUP(rp_node_free) rp_node *name = NULL;
+    RP_TRY(rp_node_string(layer->inputs[i] == RP_IMAGE ? "image" : self->model.layers[layer->inputs[i]].name, NULL, &name, err));
+    RP_TRY(rp_node_append(list, NULL, NULL, &name, err));
+  }
+  return rp_node_put(map, "from", &list, err);
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -210,7 +169,7 @@ static rp_status name_layer(const builder *self, rp_node *map, rp_layer_spec *la
   if (!rp_node_get(map, "name")) {
     RP_CLEANUP(rp_node_free) rp_node *name = NULL;
     char text[RP_NAME_SIZE];
-    snprintf(text, sizeof text, "%s%d", layer->kind == RP_MAX_POOL ? "pool" : KINDS[layer->kind].short_name, self->n_of_kind[layer->kind]);
+    snprintf(text, sizeof text, "%s%d", SHORT_NAMES[layer->kind], self->n_of_kind[layer->kind]);
     RP_TRY(rp_node_string(text, &map->origin, &name, err));
     RP_TRY(rp_node_append(map, "name", NULL, &name, err));
   }
@@ -231,32 +190,36 @@ static rp_status check_shapes(builder *self, const rp_node *map, rp_error *err) 
 
 /* ---- The list -------------------------------------------------------------------------------- */
 
+/* Entries that are lists of layers themselves. */
+enum { N_STRUCTURES = 3 };
+static const char *const STRUCTURE_NAMES[N_STRUCTURES] = {"residual", "dense", "branches"};
+
 static rp_status kind_of(const rp_node *entry, rp_layer_kind *kind, rp_error *err) {
-  const char *names[RP_N_LAYER_KINDS];
+  const char *names[RP_N_LAYER_KINDS + N_STRUCTURES];
   if (entry->kind != RP_NODE_MAP || entry->n != 1)
     return rp_node_fail(entry, err, "a layer is a map with its kind, as in `conv: {filters: 32}`");
   for (int i = 0; i < RP_N_LAYER_KINDS; i++) {
-    names[i] = KINDS[i].name;
+    names[i] = rp_layer_kind_name((rp_layer_kind)i);
     if (strcmp(entry->entries[0].key, names[i]) != 0) continue;
     *kind = (rp_layer_kind)i;
     return RP_OK;
   }
+  for (size_t i = 0; i < N_STRUCTURES; i++) names[RP_N_LAYER_KINDS + i] = STRUCTURE_NAMES[i];
   RP_CLEANUP(rp_text_free) rp_text text = {0};
-  rp_add_suggestion(entry->entries[0].key, names, RP_N_LAYER_KINDS, &text);
+  rp_add_suggestion(entry->entries[0].key, names, RP_N_LAYER_KINDS + N_STRUCTURES, &text);
   RP_TRY(rp_text_check(&text, err));
   return rp_entry_fail(&entry->entries[0], err, "unknown layer kind '%s'%s", entry->entries[0].key, rp_text_string(&text));
 }
 
 /* A layer's keys as a map of its own, checked, with every default. */
-static rp_status keys_of(const rp_node *entry, rp_layer_kind kind, rp_node **out, rp_error *err) {
-  const rp_node *given = entry->entries[0].value;
+static rp_status keys_of(const rp_node *given, rp_layer_kind kind, rp_node **out, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *map = NULL;
   if (given->kind == RP_NODE_NULL)
     RP_TRY(rp_node_new(RP_NODE_MAP, &given->origin, &map, err));
   else
     RP_TRY(rp_node_copy(given, &map, err));
-  RP_TRY(rp_keys_check(&KEYS, KINDS[kind].name, map, err));
-  RP_TRY(rp_keys_fill(&KEYS, KINDS[kind].name, map, err));
+  RP_TRY(rp_keys_check(&rp_model_keys, rp_layer_kind_name(kind), map, err));
+  RP_TRY(rp_keys_fill(&rp_model_keys, rp_layer_kind_name(kind), map, err));
   *out = map;
   map = NULL;
   return RP_OK;
@@ -264,22 +227,105 @@ static rp_status keys_of(const rp_node *entry, rp_layer_kind kind, rp_node **out
 
 static rp_status add_to_list(builder *self, rp_layer_kind kind, rp_node **map, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *name = NULL;
-  RP_TRY(rp_node_string(KINDS[kind].name, NULL, &name, err));
+  RP_TRY(rp_node_string(rp_layer_kind_name(kind), NULL, &name, err));
   RP_TRY(rp_node_append(*map, "kind", NULL, &name, err));
   return rp_node_append(self->list, NULL, NULL, map, err);
 }
 
-static rp_status add_layer(builder *self, const rp_node *entry, rp_error *err) {
+/* Layers from YAML lists grow the model as they come; so does what their number is checked against. */
+static rp_status make_room(builder *self, const rp_node *place, rp_error *err) {
+  if (self->model.n_layers == MOST_LAYERS) return rp_node_fail(place, err, "a model has at most %d layers", MOST_LAYERS);
+  size_t n = (size_t)self->model.n_layers + 1;
+  RP_TRY(rp_reallocate(&self->model.layers, n, sizeof *self->model.layers, err));
+  return rp_reallocate(&self->extents, n, sizeof *self->extents, err);
+}
+
+/* Adds a layer whose keys are `given` and whose inputs, where they do not say, are `inputs`. */
+static rp_status add_layer(builder *self, rp_layer_kind kind, const rp_node *given, const int *inputs, int n_inputs, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *map = NULL;
-  rp_layer_spec layer = {.n_inputs = 1, .inputs = {self->model.n_layers ? self->model.n_layers - 1 : RP_IMAGE}};
-  RP_TRY(kind_of(entry, &layer.kind, err));
-  self->n_of_kind[layer.kind]++;
-  RP_TRY(keys_of(entry, layer.kind, &map, err));
+  rp_layer_spec layer = {.kind = kind};
+  RP_TRY(make_room(self, given, err));
+  self->n_of_kind[kind]++;
+  RP_TRY(keys_of(given, kind, &map, err));
   RP_TRY(read_layer(self, map, &layer, err));
+  RP_TRY(read_inputs(self, map, inputs, n_inputs, &layer, err));
   RP_TRY(name_layer(self, map, &layer, err));
+  RP_TRY(describe_inputs(self, map, &layer, err));
   self->model.layers[self->model.n_layers++] = layer;
-  RP_TRY(check_shapes(self, entry->entries[0].value, err));
-  return add_to_list(self, layer.kind, &map, err);
+  RP_TRY(check_shapes(self, given, err));
+  return add_to_list(self, kind, &map, err);
+}
+
+/* ---- Structures: lists of layers within the list --------------------------------------------- */
+
+static rp_status add_entries(builder *self, const rp_node *list, int *last, rp_error *err);
+
+/* A list that starts at layer `first`; *end is the layer that it ends with: `first` where it is empty. */
+static rp_status add_branch(builder *self, const rp_node *list, const rp_node *place, int first, int *end, rp_error *err) {
+  *end = first;
+  if (list && !rp_node_is(list, RP_NODE_LIST)) return rp_node_fail(list, err, "a list of layers belongs here");
+  if (!list) return rp_node_fail(place, err, "a list of layers is missing");
+  return add_entries(self, list, end, err);
+}
+
+/* A layer of a structure's own, without keys. */
+static rp_status join(builder *self, rp_layer_kind kind, const rp_node *place, const int *ends, int n, int *last, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *nothing = NULL;
+  RP_TRY(rp_node_new(RP_NODE_MAP, &place->origin, &nothing, err));
+  if (place->path) RP_TRY(rp_copy_string(place->path, &nothing->path, err));
+  RP_TRY(add_layer(self, kind, nothing, ends, n, err));
+  *last = self->model.n_layers - 1;
+  return RP_OK;
+}
+
+/* residual: {branch: […], shortcut: […]} → their sum; without a shortcut, the branch's sum with what it reads. */
+static rp_status add_residual(builder *self, const rp_node *map, int *last, rp_error *err) {
+  const rp_node *shortcut = rp_node_get(map, "shortcut");
+  if (!rp_node_is(map, RP_NODE_MAP))
+    return rp_node_fail(map, err, "residual is a map with `branch`, and `shortcut` where it is not the input itself");
+  for (size_t i = 0; i < map->n; i++)
+    if (strcmp(map->entries[i].key, "branch") != 0 && strcmp(map->entries[i].key, "shortcut") != 0)
+      return rp_entry_fail(&map->entries[i], err, "unknown key '%s' in residual; there are: branch, shortcut", map->entries[i].key);
+  int ends[2];
+  RP_TRY(add_branch(self, rp_node_get(map, "branch"), map, *last, &ends[0], err));
+  ends[1] = *last;
+  if (shortcut) RP_TRY(add_branch(self, shortcut, map, *last, &ends[1], err));
+  return join(self, RP_ADD, map, ends, 2, last, err);
+}
+
+/* dense: […] → what it reads, and behind it what the list makes of it. */
+static rp_status add_dense(builder *self, const rp_node *list, int *last, rp_error *err) {
+  int ends[2] = {*last, *last};
+  RP_TRY(add_branch(self, list, list, *last, &ends[1], err));
+  return join(self, RP_CONCAT, list, ends, 2, last, err);
+}
+
+/* branches: [[…], […], …] → what each makes of the input, one behind the other; an empty one is the input itself. */
+static rp_status add_branches(builder *self, const rp_node *lists, int *last, rp_error *err) {
+  int ends[RP_MAX_INPUTS];
+  if (!rp_node_is(lists, RP_NODE_LIST) || lists->n < 2 || lists->n > RP_MAX_INPUTS)
+    return rp_node_fail(lists, err, "branches is a list of 2 to %d lists of layers", RP_MAX_INPUTS);
+  for (size_t i = 0; i < lists->n; i++) RP_TRY(add_branch(self, lists->entries[i].value, lists, *last, &ends[i], err));
+  return join(self, RP_CONCAT, lists, ends, (int)lists->n, last, err);
+}
+
+static rp_status (*const STRUCTURES[N_STRUCTURES])(builder *, const rp_node *, int *, rp_error *) = {add_residual, add_dense, add_branches};
+
+/* Adds an entry of a list behind layer *last (RP_IMAGE at the start), and moves *last on. */
+static rp_status add_entry(builder *self, const rp_node *entry, int *last, rp_error *err) {
+  for (int i = 0; i < N_STRUCTURES; i++)
+    if (entry->kind == RP_NODE_MAP && entry->n == 1 && strcmp(entry->entries[0].key, STRUCTURE_NAMES[i]) == 0)
+      return STRUCTURES[i](self, entry->entries[0].value, last, err);
+  rp_layer_kind kind = RP_N_LAYER_KINDS;
+  RP_TRY(kind_of(entry, &kind, err));
+  RP_TRY(add_layer(self, kind, entry->entries[0].value, last, kind == RP_ADD || kind == RP_CONCAT ? 0 : 1, err));
+  *last = self->model.n_layers - 1;
+  return RP_OK;
+}
+
+static rp_status add_entries(builder *self, const rp_node *list, int *last, rp_error *err) {
+  for (size_t i = 0; i < list->n; i++) RP_TRY(add_entry(self, list->entries[i].value, last, err));
+  return RP_OK;
 }
 
 static rp_status check_last(const builder *self, const rp_node *layers, rp_error *err) {
@@ -287,7 +333,7 @@ static rp_status check_last(const builder *self, const rp_node *layers, rp_error
   const rp_node *place = layers->entries[layers->n - 1].value;
   if (last->kind != RP_FC)
     return rp_node_fail(place, err, "the last layer is %s (%s), not an fc with one output per class; add `- fc: {outputs: classes}`",
-                        last->name, KINDS[last->kind].name);
+                        last->name, rp_layer_kind_name(last->kind));
   if (last->outputs != self->image.n_classes)
     return rp_node_fail(place, err, "the last layer, %s, has %d outputs, but the data have %d classes; say `outputs: classes`", last->name,
                         last->outputs, self->image.n_classes);
@@ -295,11 +341,9 @@ static rp_status check_last(const builder *self, const rp_node *layers, rp_error
 }
 
 static rp_status build_layers(builder *self, const rp_node *layers, rp_error *err) {
-  if (layers->n == 0 || layers->n > MOST_LAYERS)
-    return rp_node_fail(layers, err, "a model has 1 to %d layers; this one has %zu", MOST_LAYERS, layers->n);
-  RP_TRY(rp_allocate(layers->n, sizeof *self->model.layers, &self->model.layers, err));
-  RP_TRY(rp_allocate(layers->n, sizeof *self->extents, &self->extents, err));
-  for (size_t i = 0; i < layers->n; i++) RP_TRY(add_layer(self, layers->entries[i].value, err));
+  int last = RP_IMAGE;
+  if (layers->n == 0) return rp_node_fail(layers, err, "a model has 1 to %d layers; this one has 0", MOST_LAYERS);
+  RP_TRY(add_entries(self, layers, &last, err));
   return check_last(self, layers, err);
 }
 

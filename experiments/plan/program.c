@@ -2,8 +2,8 @@
 #include "experiments/plan/program.h"
 
 #include "core/base/memory.h"
-#include "core/nn/schedule.h"
 #include "experiments/config/scheme.h"
+#include "experiments/plan/learning_rates.h"
 #include "experiments/plan/op_keys.h"
 
 #include <stdlib.h>
@@ -17,8 +17,8 @@ const char *rp_phase_name(rp_phase phase) {
 typedef struct {
   const rp_node *config;   /* resolved */
   const rp_node *defaults; /* the same, had only the optimizer's name been given */
-  rp_train_options train;  /* all but the epoch's lr */
-  rp_schedule schedule;
+  rp_train_options train;  /* all but the epoch's learning rates */
+  rp_rates rates;
   rp_score_data score;
   uint32_t rest;
   uint32_t epoch, cycle; /* so far */
@@ -102,11 +102,14 @@ static rp_status put_different_leaves(rp_node *params, const char *prefix, const
 
 /* ---- train ----------------------------------------------------------------------------------- */
 
-static rp_status number_node(double value, rp_node **out, rp_error *err) {
-  RP_CLEANUP(rp_text_free) rp_text text = {0};
-  rp_number_add(value, &text);
-  RP_TRY(rp_text_check(&text, err));
-  return rp_node_scalar(rp_text_string(&text), NULL, out, err);
+/* The optimizer with an epoch's one lr, or without where it has several. */
+static rp_status resolve_optimizer(const rp_train_options *options, rp_node *optimizer, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *lr = NULL;
+  if (options->optimizer.weight_decay == 0) rp_node_remove(optimizer, "decay");
+  rp_node_remove(optimizer, "lr");
+  if (options->within.kind != RP_CONSTANT) return RP_OK;
+  RP_TRY(rp_node_of_double(options->lr, &lr, err));
+  return rp_node_put(optimizer, "lr", &lr, err);
 }
 
 /* In one spelling, whatever the file's: only what is on, and nothing at all for none. */
@@ -133,29 +136,29 @@ static rp_status put_augmentation(rp_node *params, const rp_augmentation *how, r
 }
 
 /* What an epoch's result depends on: config.train with the schedule's outcome in the schedule's place, and the augmentation. */
-static rp_status train_params(const builder *self, double lr, char **out, rp_error *err) {
+static rp_status train_params(const builder *self, const rp_train_options *options, char **out, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *params = NULL;
   RP_CLEANUP(rp_node_free) rp_node *train = NULL;
-  RP_CLEANUP(rp_node_free) rp_node *resolved = NULL;
   RP_CLEANUP(rp_node_free) rp_node *usual_optimizer = NULL;
   RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &params, err));
   RP_TRY(rp_node_copy(rp_node_get(self->config, "train"), &train, err));
   rp_node_remove(train, "epochs");
   rp_node_remove(train, "schedule");
-  RP_TRY(number_node(lr, &resolved, err));
-  RP_TRY(rp_node_put(rp_node_get(train, "optimizer"), "lr", &resolved, err));
+  RP_TRY(resolve_optimizer(options, rp_node_get(train, "optimizer"), err));
   RP_TRY(put_different_leaves(params, "", train, rp_node_get(self->defaults, "train"), err));
   RP_TRY(rp_node_string(rp_key_find(&rp_experiment_keys, "train.optimizer", NULL)->fallback, NULL, &usual_optimizer, err));
   RP_TRY(put_different(params, "optimizer", rp_node_at(train, "optimizer.name"), usual_optimizer, err));
   RP_TRY(put_augmentation(params, &self->train.augment, err));
+  RP_TRY(rp_rates_describe(options, params, err));
   return rp_node_json(params, out, err);
 }
 
 /* Most epochs are like the one before. */
 static rp_status params_of_epoch(builder *self, const rp_step *step, char **out, rp_error *err) {
-  double lr = step->as.train.lr;
-  if (self->last_trained && self->last_trained->as.train.lr == lr) return rp_copy_string(self->last_trained->params, out, err);
-  return train_params(self, lr, out, err);
+  const rp_train_options *options = &step->as.train, *last = self->last_trained ? &self->last_trained->as.train : NULL;
+  if (last && last->lr == options->lr && last->within.kind == RP_CONSTANT && options->within.kind == RP_CONSTANT)
+    return rp_copy_string(self->last_trained->params, out, err);
+  return train_params(self, options, out, err);
 }
 
 static rp_status add_epochs(builder *self, const rp_node *train, rp_program *program, rp_error *err) {
@@ -166,7 +169,7 @@ static rp_status add_epochs(builder *self, const rp_node *train, rp_program *pro
     rp_step *step = &program->steps[program->n_steps];
     *step = (rp_step){.kind = RP_OP_TRAIN, .epoch = ++self->epoch, .cycle = self->cycle, .phase = self->phase, .as.train = self->train};
     program->n_steps++;
-    step->as.train.lr = rp_schedule_lr(&self->schedule, self->epoch);
+    rp_rates_of_epoch(&self->rates, self->epoch, &step->as.train);
     RP_TRY(params_of_epoch(self, step, &step->params, err));
     self->last_trained = step;
   }
@@ -348,25 +351,58 @@ static rp_status check_op(rp_entry *op, rp_error *err) {
   return is_drop ? rp_keys_fill(&rp_op_keys, op->key, op->value, err) : RP_OK;
 }
 
-static rp_status add_entry(builder *self, rp_entry *op, rp_program *program, rp_error *err) {
+/* The epochs that a program trains from an entry on: up to the next regrow where the schedule restarts there, else to the end. */
+static rp_status epochs_from(const builder *self, const rp_node *source, size_t first, uint32_t *epochs, rp_error *err) {
+  *epochs = 0;
+  for (size_t i = first; i < source->n; i++) {
+    const rp_entry *op = &source->entries[i].value->entries[0];
+    if (self->rates.restarts && strcmp(op->key, "regrow") == 0) return RP_OK;
+    if (strcmp(op->key, "train") != 0) continue;
+    uint32_t n;
+    RP_TRY(rp_scheme_train_epochs(op->value, &n, err));
+    *epochs += n ? n : self->rest;
+  }
+  return RP_OK;
+}
+
+static rp_status begin_schedule(builder *self, const rp_node *source, size_t first, rp_error *err) {
+  uint32_t epochs;
+  RP_TRY(epochs_from(self, source, first, &epochs, err));
+  return rp_rates_begin(&self->rates, self->epoch, epochs, err);
+}
+
+static rp_status add_entry(builder *self, size_t i, rp_program *program, rp_error *err) {
+  rp_entry *op = &program->source->entries[i].value->entries[0];
   RP_TRY(check_op(op, err));
   if (strcmp(op->key, "train") == 0) return add_epochs(self, op->value, program, err);
   if (strcmp(op->key, "drop") == 0) return add_drop(self, op->value, program, err);
-  return add_regrow(self, op->value, program, err);
+  RP_TRY(add_regrow(self, op->value, program, err));
+  return self->rates.restarts ? begin_schedule(self, program->source, i + 1, err) : RP_OK;
 }
 
-static void read_train(builder *self) {
+static rp_optimizer read_optimizer(const rp_node *optimizer) {
+  return (rp_optimizer){.kind = (rp_optimizer_kind)word_at(optimizer, "name", RP_OPTIMIZER_WORDS),
+                        .momentum = number_at(optimizer, "momentum"),
+                        .alpha = number_at(optimizer, "alpha"),
+                        .beta1 = number_at(optimizer, "beta1"),
+                        .beta2 = number_at(optimizer, "beta2"),
+                        .epsilon = number_at(optimizer, "epsilon"),
+                        .weight_decay = number_at(optimizer, "weight_decay"),
+                        .decay = (rp_decay)word_at(optimizer, "decay", RP_DECAY_WORDS)};
+}
+
+static rp_status read_train(builder *self, uint32_t n_images, rp_error *err) {
   const rp_node *train = rp_node_get(self->config, "train");
-  int optimizer = word_at(train, "optimizer.name", RP_OPTIMIZER_WORDS), schedule = word_at(train, "schedule.name", RP_SCHEDULE_WORDS);
-  self->train = (rp_train_options){.optimizer = {.kind = (rp_optimizer_kind)optimizer,
-                                                 .momentum = number_at(train, "optimizer.momentum"),
-                                                 .weight_decay = number_at(train, "optimizer.weight_decay")},
+  self->train = (rp_train_options){.optimizer = read_optimizer(rp_node_get(train, "optimizer")),
                                    .batch = integer_at(train, "batch"),
                                    .augment = {.flip = rp_node_is_true(rp_node_at(self->config, "data.augment.flip")),
                                                .crop = integer_at(self->config, "data.augment.crop"),
                                                .cutout = integer_at(self->config, "data.augment.cutout")},
                                    .keep_last_batch = word_at(train, "last_batch", "drop|keep") == 1};
-  self->schedule = (rp_schedule){.kind = (rp_schedule_kind)schedule, .lr = number_at(train, "optimizer.lr")};
+  return rp_rates_read(train, rp_train_steps(&self->train, n_images), &self->rates, err);
+}
+
+static void read_score(builder *self) {
   int data = word_at(self->config, "score.data", "auto|train|validation");
   self->score.data = data == 1 ? RP_SCORE_TRAIN : data == 2 ? RP_SCORE_VALIDATION : RP_SCORE_AUTO;
   self->score.images = (uint32_t)integer_at(self->config, "score.images"); /* 0 for the word auto */
@@ -374,7 +410,8 @@ static void read_train(builder *self) {
 
 static rp_status build_steps(builder *self, uint32_t epochs, rp_program *program, rp_error *err) {
   RP_TRY(rp_allocate(epochs + program->source->n, sizeof *program->steps, &program->steps, err));
-  for (size_t i = 0; i < program->source->n; i++) RP_TRY(add_entry(self, &program->source->entries[i].value->entries[0], program, err));
+  RP_TRY(begin_schedule(self, program->source, 0, err));
+  for (size_t i = 0; i < program->source->n; i++) RP_TRY(add_entry(self, i, program, err));
   program->epochs = self->epoch;
   program->first_final_epoch = self->last_regrow + 1;
   program->ends_in_sub = self->phase == RP_PHASE_SUB;
@@ -383,7 +420,7 @@ static rp_status build_steps(builder *self, uint32_t epochs, rp_program *program
   return RP_OK;
 }
 
-static rp_status build(const rp_node *config, const rp_node *defaults, rp_program *program, rp_error *err) {
+static rp_status build(const rp_node *config, const rp_node *defaults, uint32_t n_images, rp_program *program, rp_error *err) {
   RP_CLEANUP(rp_template_free) rp_template file = {0};
   RP_CLEANUP(rp_node_free) rp_node *filled = NULL;
   RP_CLEANUP(rp_expanded_scheme_free) rp_expanded_scheme scheme = {0};
@@ -392,7 +429,8 @@ static rp_status build(const rp_node *config, const rp_node *defaults, rp_progra
   RP_TRY(rp_template_fill(&file, given, "scheme", &filled, err));
   RP_TRY(rp_scheme_expand(&file, filled, rp_node_at(config, "train.epochs"), &scheme, err));
   builder self = {.config = config, .defaults = defaults, .rest = scheme.rest};
-  read_train(&self);
+  RP_TRY(read_train(&self, n_images, err));
+  read_score(&self);
   program->source = scheme.program;
   scheme.program = NULL;
   return build_steps(&self, scheme.total, program, err);
@@ -408,14 +446,14 @@ static rp_status fill_defaults(const rp_node *config, rp_node **out, rp_error *e
   return RP_OK;
 }
 
-rp_status rp_program_build(const rp_node *config, rp_program *out, rp_error *err) {
+rp_status rp_program_build(const rp_node *config, uint32_t n_images, rp_program *out, rp_error *err) {
   *out = (rp_program){0};
   RP_CLEANUP(rp_node_free) rp_node *resolved = NULL;
   RP_CLEANUP(rp_node_free) rp_node *defaults = NULL;
   RP_TRY(rp_node_copy(config, &resolved, err));
   RP_TRY(rp_keys_fill(&rp_experiment_keys, "", resolved, err));
   RP_TRY(fill_defaults(resolved, &defaults, err));
-  rp_status status = build(resolved, defaults, out, err);
+  rp_status status = build(resolved, defaults, n_images, out, err);
   if (status != RP_OK) rp_program_free(out);
   return status;
 }

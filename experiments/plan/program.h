@@ -47,7 +47,8 @@ typedef struct {
     rp_regrow_options regrow;
   } as;
   /* Canonical JSON of its parameters that differ from their defaults, "{}" where none; goes into ids. A drop's lack the ranker until
-   * rp_trial_plan_build, which knows the plugin, adds it; train's include threads, augmentation and the epoch's lr, not its number. */
+   * rp_trial_plan_build, which knows the plugin, adds it; train's include threads, augmentation and the epoch's learning rates, not its
+   * number. */
   char *params;
 } rp_step;
 
@@ -63,10 +64,11 @@ typedef struct {
   rp_node *source;            /* the expanded program, owned */
 } rp_program;
 
-/* Builds a trial's program from its config (rp_trial.config). Errors: RP_EINPUT with position: the scheme's file, an unknown parameter, op
- * or key, a wrong type or range, a program that does not fit train.epochs (with the smallest total that fits). On error *out is empty. The
+/* Builds a trial's program from its config (rp_trial.config). `n_images`: of the training split; how many steps an epoch has depends on it.
+ * Errors: RP_EINPUT with position: the scheme's file, an unknown parameter, op or key, a wrong type or range, a program that does not fit
+ * train.epochs (with the smallest total that fits), a schedule that lacks a key or does not fit the epochs. On error *out is empty. The
  * caller frees. */
-rp_status rp_program_build(const rp_node *config, rp_program *out, rp_error *err);
+rp_status rp_program_build(const rp_node *config, uint32_t n_images, rp_program *out, rp_error *err);
 void rp_program_free(rp_program *program);
 
 /* Checks what can be known before the run of a program on a model: limits.skip names conv layers, and every drop's count can be met (rule

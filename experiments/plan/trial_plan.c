@@ -223,7 +223,7 @@ static rp_status name_trial(rp_trial_plan *plan, rp_error *err) {
 static rp_status build(const rp_node *config, const rp_dataset *dataset, const char *rankers, rp_trial_plan *plan, rp_error *err) {
   rp_image_shape shape = {dataset->channels, dataset->height, dataset->width, dataset->n_classes};
   RP_TRY(rp_model_build(rp_node_get(config, "model"), shape, &plan->model, &plan->model_json, err));
-  RP_TRY(rp_program_build(config, &plan->program, err));
+  RP_TRY(rp_program_build(config, dataset->n[RP_TRAIN], &plan->program, err));
   RP_TRY(rp_program_check(&plan->program, &plan->model, err));
   RP_TRY(check_augmentation(config, &plan->program, dataset, err));
   RP_TRY(list_filters(plan, err));

@@ -95,7 +95,7 @@ static rp_status run(const options *how, double *images_per_second, rp_error *er
   for (int i = 0; i < how->batch * IMAGE; i++) images[i] = (float)rp_draw_normal(&stream, (uint64_t)i);
   for (int i = 0; i < how->batch; i++) labels[i] = (uint8_t)(i % CLASSES);
 
-  const int sub_batch = how->batch % rp_net_sub_batch(net) == 0 ? rp_net_sub_batch(net) : how->batch;
+  const int sub_batch = how->batch % rp_net_sub_batch(net, how->batch) == 0 ? rp_net_sub_batch(net, how->batch) : how->batch;
   rp_executor *executor;
   RP_TRY(rp_net_executor(net, sub_batch, how->is_evaluation ? RP_RUN_EVALUATE : RP_RUN_TRAIN, &executor, err));
   const int n_steps = how->n_images / how->batch, warm_up = 3;

@@ -38,7 +38,7 @@ static rp_state *state_with_biases(const rp_net *net) {
 static rp_evaluation evaluate_without(rp_net *net, const rp_state *state, const uint8_t *out) {
   FREED_STATE *cut = copy_of(state);
   for (int f = 0; f < N_FILTERS; f++) {
-    size_t offsets[4], counts[4];
+    size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
     int n_ranges = rp_state_filter_ranges(cut->layout, f, offsets, counts);
     for (int i = 0; out[f] && i < n_ranges; i++) memset(cut->parameters + offsets[i], 0, counts[i] * sizeof(float));
   }

@@ -28,6 +28,14 @@ static void every_key_of_the_documentation_is_accepted(void **unused) {
       "scheme: {name: repr, anything: 3}\n"
       "score: {data: validation, images: 500}\n"
       "seeds: [1, 2, 3]\nbaseline: true\narms: {}\nsweep: {}\nzip: []\nexclude: []\nshadow: [all, {name: ortho, variant: authors}]\n");
+  assert_accepted("train: {optimizer: {name: nesterov, lr: 0.01, momentum: 0.9, weight_decay: 0, decay: weights}, "
+                  "schedule: {name: staircase, factor: 0.5, every: 30, unit: epochs, restart: cycles}}");
+  assert_accepted("train: {optimizer: {name: rmsprop, lr: 0.01, alpha: 0.9, epsilon: 1e-6, weight_decay: 0, decay: all}, "
+                  "schedule: {name: exponential, factor: 0.9999, unit: steps, restart: off}}");
+  assert_accepted("train: {optimizer: {name: adam, lr: 0.001, beta1: 0, beta2: 0.99, epsilon: 0.1, weight_decay: 0.1}, "
+                  "schedule: {name: cyclical, low: 0.001, high: 0.1, half_period: 2000, unit: steps}}");
+  assert_accepted("train: {optimizer: {name: adamw, beta1: 0.5, weight_decay: 0.1}, "
+                  "schedule: {name: cosine, warm_up: 5, final: 0.0001, unit: epochs, restart: cycles}}");
   assert_accepted("{data: shapes, train: {epochs: {after: 20}, optimizer: sgd}, score: {images: auto}}");
 }
 
@@ -36,12 +44,24 @@ static void a_misspelt_key_is_refused_with_place_and_suggestion(void **unused) {
   assert_refused("name: x\nsceme: {}\n", "test:2:1: unknown key 'sceme'; did you mean 'scheme'? There are: name, extends, model");
   assert_refused("train:\n  epohcs: 10\n", "test:2:3: unknown key 'epohcs' in train; did you mean 'epochs'?");
   assert_refused("train: {optimizer: {name: sgd, learning_rate: 1}}",
-                 "unknown key 'learning_rate' in train.optimizer; there are: name, lr, weight_decay");
+                 "unknown key 'learning_rate' in train.optimizer; there are: name, lr, weight_decay, decay");
 }
 
 static void a_key_of_another_name_is_refused(void **unused) {
   (void)unused;
-  assert_refused("train: {optimizer: {name: sgd, momentum: 0.9}}", "test:1:32: train.optimizer.momentum belongs to momentum, not to sgd");
+  assert_refused(
+      "train: {optimizer: {name: sgd, momentum: 0.9}}",
+      "test:1:32: train.optimizer.momentum belongs to momentum or nesterov, not to sgd; there are: name, lr, weight_decay, decay");
+  assert_refused("train: {optimizer: {name: momentum, beta1: 0.9}}",
+                 "test:1:37: train.optimizer.beta1 belongs to adam or adamw, not to momentum");
+  assert_refused("train: {optimizer: {name: adam, alpha: 0.9}}", "test:1:33: train.optimizer.alpha belongs to rmsprop, not to adam");
+  assert_refused("train: {optimizer: {name: nesterov, epsilon: 0.1}}",
+                 "train.optimizer.epsilon belongs to rmsprop or adam or adamw, not to nesterov");
+  assert_refused("train: {schedule: {every: 3}}", "test:1:20: train.schedule.every belongs to staircase, not to constant");
+  assert_refused("train: {schedule: {name: cosine, factor: 0.1}}",
+                 "train.schedule.factor belongs to exponential, not to cosine; there are: name, unit, restart, warm_up, final");
+  assert_refused("train: {schedule: {name: constant, restart: cycles}}",
+                 "train.schedule.restart belongs to staircase or exponential or cyclical or cosine, not to constant");
   assert_refused("data: {test: 100, name: cifar10}", "data.test belongs to shapes, not to cifar10");
 }
 
@@ -58,7 +78,27 @@ static void a_value_of_the_wrong_type_or_range_is_refused_with_what_is_accepted(
       {"train: {epochs: rest}", "train.epochs: 'rest' is not"},
       {"train: {optimizer: {lr: fast}}", "train.optimizer.lr: 'fast' is not a number (0 to 1000000)"},
       {"train: {optimizer: {lr: -1}}", "train.optimizer.lr: -1 is not a number"},
-      {"train: {optimizer: adm}", "train.optimizer: 'adm' is not known here; there are: sgd, momentum"},
+      {"train: {optimizer: adm}", "train.optimizer: 'adm' is not known here; did you mean 'adam'?"},
+      {"train: {optimizer: lion}", "train.optimizer: 'lion' is not known here; there are: sgd, momentum, nesterov, rmsprop, adam, adamw"},
+      {"train: {optimizer: {name: momentum, momentum: 1.1}}", "test:1:47: train.optimizer.momentum: 1.1 is not a number (0 to 1)"},
+      {"train: {optimizer: {name: adam, beta1: 1}}", "test:1:40: train.optimizer.beta1: 1 is not a number (0 to 0.999999)"},
+      {"train: {optimizer: {name: adam, beta2: -0.1}}", "train.optimizer.beta2: -0.1 is not a number (0 to 0.999999)"},
+      {"train: {optimizer: {name: adamw, epsilon: 0}}", "train.optimizer.epsilon: 0 is not a number (0.000000000001 to 1000)"},
+      {"train: {optimizer: {name: rmsprop, alpha: 1}}", "train.optimizer.alpha: 1 is not a number (0 to 0.999999)"},
+      {"train: {optimizer: {name: adam, weight_decay: -1}}", "train.optimizer.weight_decay: -1 is not a number (0 to 1000000)"},
+      {"train: {optimizer: {decay: biases}}", "train.optimizer.decay: 'biases' is not known here; there are: all, weights"},
+      {"train: {schedule: cosinus}", "train.schedule: 'cosinus' is not known here; did you mean 'cosine'?"},
+      {"train: {schedule: {name: staircase, every: 0}}", "test:1:44: train.schedule.every: 0 is not a whole number (from 1)"},
+      {"train: {schedule: {name: staircase, every: 1.5}}", "train.schedule.every: 1.5 is not a whole number (from 1)"},
+      {"train: {schedule: {name: staircase, factor: 2}}", "train.schedule.factor: 2 is not a number (0.000001 to 1)"},
+      {"train: {schedule: {name: exponential, factor: 0}}", "train.schedule.factor: 0 is not a number (0.000001 to 1)"},
+      {"train: {schedule: {name: cyclical, low: -1}}", "train.schedule.low: -1 is not a number (0 to 1000000)"},
+      {"train: {schedule: {name: cyclical, half_period: 0}}", "train.schedule.half_period: 0 is not a whole number (from 1)"},
+      {"train: {schedule: {name: cosine, warm_up: -1}}", "train.schedule.warm_up: -1 is not a whole number (0 to 1000000)"},
+      {"train: {schedule: {name: cosine, unit: batches}}", "train.schedule.unit: 'batches' is not known here; there are: epochs, steps"},
+      {"train: {schedule: {name: cosine, restart: on}}", "train.schedule.restart: on is not one of off, cycles"},
+      {"train: {schedule: {name: cosine, restart: cycle}}", "train.schedule.restart: 'cycle' is not known here; did you mean 'cycles'?"},
+      {"train: {last_batch: off}", "train.last_batch: off is not one of drop, keep"},
       {"train: {optimizer: {name: momentun}}", "train.optimizer.name: 'momentun' is not known here; did you mean 'momentum'?"},
       {"train: {last_batch: pad}", "train.last_batch: 'pad' is not known here; there are: drop, keep"},
       {"train: 5", "train: 5 is not a map"},
@@ -139,11 +179,37 @@ static void missing_keys_get_their_defaults(void **unused) {
   assert_json(rp_node_get(node, "data"),
               "{\"augment\":\"none\",\"name\":\"cifar10\",\"split_seed\":0,\"train\":\"all\",\"validation\":5000}");
   assert_json(rp_node_get(node, "train"),
-              "{\"batch\":64,\"last_batch\":\"drop\",\"optimizer\":{\"lr\":0.01,\"momentum\":0.9,\"name\":\"momentum\","
+              "{\"batch\":64,\"last_batch\":\"drop\",\"optimizer\":{\"decay\":\"all\",\"lr\":0.01,\"momentum\":0.9,\"name\":\"momentum\","
               "\"weight_decay\":0},\"schedule\":{\"name\":\"constant\"},\"threads\":1}");
   assert_json(rp_node_get(node, "score"), "{\"data\":\"auto\",\"images\":\"auto\"}");
   assert_json(rp_node_get(node, "model"), "{\"name\":\"c3-authors\"}");
   assert_json(rp_node_get(node, "seeds"), "[1]");
+}
+
+static void assert_filled(const char *yaml, const char *optimizer, const char *schedule) {
+  RP_CLEANUP(rp_node_free) rp_node *node = node_of(yaml);
+  rp_error err = {0};
+  assert_ok(rp_keys_fill(&rp_experiment_keys, "", node, &err), err);
+  assert_json(rp_node_at(node, "train.optimizer"), optimizer);
+  assert_json(rp_node_at(node, "train.schedule"), schedule);
+}
+
+static void each_optimizer_and_schedule_has_its_own_defaults(void **unused) {
+  (void)unused;
+  assert_filled("train: {optimizer: nesterov, schedule: staircase}",
+                "{\"decay\":\"all\",\"lr\":0.01,\"momentum\":0.9,\"name\":\"nesterov\",\"weight_decay\":0}",
+                "{\"factor\":0.1,\"name\":\"staircase\",\"restart\":false,\"unit\":\"epochs\"}");
+  assert_filled("train: {optimizer: rmsprop, schedule: exponential}",
+                "{\"alpha\":0.99,\"decay\":\"all\",\"epsilon\":0.00000001,\"lr\":0.01,\"name\":\"rmsprop\",\"weight_decay\":0}",
+                "{\"name\":\"exponential\",\"restart\":false,\"unit\":\"epochs\"}");
+  assert_filled(
+      "train: {optimizer: adam, schedule: cyclical}",
+      "{\"beta1\":0.9,\"beta2\":0.999,\"decay\":\"all\",\"epsilon\":0.00000001,\"lr\":0.001,\"name\":\"adam\",\"weight_decay\":0}",
+      "{\"name\":\"cyclical\",\"restart\":false,\"unit\":\"epochs\"}");
+  assert_filled(
+      "train: {optimizer: adamw, schedule: cosine}",
+      "{\"beta1\":0.9,\"beta2\":0.999,\"decay\":\"all\",\"epsilon\":0.00000001,\"lr\":0.001,\"name\":\"adamw\",\"weight_decay\":0.01}",
+      "{\"final\":0,\"name\":\"cosine\",\"restart\":false,\"unit\":\"epochs\",\"warm_up\":0}");
 }
 
 static void the_data_sets_of_the_table_are_those_that_there_are(void **unused) {
@@ -180,6 +246,7 @@ int main(void) {
       cmocka_unit_test(seeds_are_different_whole_numbers_and_at_least_one),
       cmocka_unit_test(a_percentage_lies_between_0_and_100),
       cmocka_unit_test(missing_keys_get_their_defaults),
+      cmocka_unit_test(each_optimizer_and_schedule_has_its_own_defaults),
       cmocka_unit_test(the_data_sets_of_the_table_are_those_that_there_are),
       cmocka_unit_test(help_lists_every_row),
   };

@@ -271,7 +271,7 @@ static void gradients_of_sub_batches_add_up_to_those_of_the_whole(void **unused)
   pass(&r, RP_RUN_TRAIN, 16, NULL);
   double *whole = doubles(r.layout->n_parameters);
   for (size_t i = 0; i < r.layout->n_parameters; i++) whole[i] = r.gradients[i];
-  pass(&r, RP_RUN_TRAIN, rp_net_sub_batch(r.net), NULL);
+  pass(&r, RP_RUN_TRAIN, rp_net_sub_batch(r.net, 64), NULL);
   for (int t = 0; t < r.layout->n_tensors; t++) {
     const rp_tensor *tensor = &r.layout->tensors[t];
     size_t n = (size_t)tensor->K * (size_t)tensor->C * (size_t)tensor->E;
@@ -494,9 +494,6 @@ static void models_whose_shapes_do_not_fit_are_refused(void **unused) {
   good_model(&m);
   m.layers[1].inputs[0] = -2;
   assert_refused(&m, "pool1: its input is layer -1");
-  good_model(&m);
-  m.layers[2].inputs[0] = 0;
-  assert_refused(&m, "both pool1 and fc1 read it");
   good_model(&m);
   m.layers[2].inputs[0] = RP_IMAGE;
   assert_refused(&m, "pool1: no layer reads it");

@@ -3,6 +3,7 @@
 #include "experiments/plan/program.h"
 #include "tests/yaml_files.h"
 
+enum { N_IMAGES = 1000 };  /* of the training split: 15 steps of 64 */
 static rp_program program; /* of the running test */
 
 static int free_program(void **unused) {
@@ -16,7 +17,7 @@ static rp_status build(const char *config_yaml, rp_error *err) {
   rp_program_free(&program);
   assert_ok(rp_yaml_parse(config_yaml, "demo.yaml", &config, err), *err);
   assert_ok(rp_node_set_paths(config, "", err), *err);
-  return rp_program_build(config, &program, err);
+  return rp_program_build(config, N_IMAGES, &program, err);
 }
 
 static void assert_built(const char *config_yaml) {
@@ -58,6 +59,7 @@ static const rp_step *step_of_kind(rp_op_kind kind, int which) {
 
 #define REPR "{name: repr, s1: 2, s2: 1, n: 2}"
 #define SHORT "train: {epochs: 7}\n"
+#define SHORT_WITH(keys) "train: {epochs: 7, " keys "}\n"
 
 /* ---- Rule 1 ---------------------------------------------------------------------------------- */
 
@@ -266,6 +268,164 @@ static void augmentation_is_in_an_epochs_options_and_in_one_spelling_in_ids(void
   }
 }
 
+/* ---- Optimizers ------------------------------------------------------------------------------ */
+
+static void assert_params(const char *train, const char *params) {
+  char config[512];
+  snprintf(config, sizeof config, "train: {epochs: 2, %s}\n", train);
+  assert_built(config);
+  assert_string_equal(program.steps[1].params, params);
+}
+
+static void rule_3_each_optimizer_carries_its_options_and_names_what_is_no_default(void **unused) {
+  (void)unused;
+  assert_params("optimizer: nesterov", "{\"optimizer\":\"nesterov\"}");
+  assert_near(program.optimizer.momentum, 0.9, 0);
+  assert_params("optimizer: {name: rmsprop, alpha: 0.9, epsilon: 0.001}",
+                "{\"optimizer\":\"rmsprop\",\"optimizer.alpha\":0.9,\"optimizer.epsilon\":0.001}");
+  assert_true(program.optimizer.kind == RP_RMSPROP && program.optimizer.alpha == 0.9 && program.optimizer.epsilon == 0.001);
+  assert_params("optimizer: adam", "{\"optimizer\":\"adam\"}");
+  assert_near(program.steps[0].as.train.lr, 0.001, 0);
+  assert_true(program.optimizer.beta1 == 0.9 && program.optimizer.beta2 == 0.999 && program.optimizer.epsilon == 1e-8);
+  assert_params("optimizer: {name: adam, beta1: 0.8, beta2: 0.99, epsilon: 1e-8, lr: 0.001}",
+                "{\"optimizer\":\"adam\",\"optimizer.beta1\":0.8,\"optimizer.beta2\":0.99}");
+  assert_true(program.optimizer.beta1 == 0.8 && program.optimizer.beta2 == 0.99);
+  assert_params("optimizer: {name: adamw, weight_decay: 0.01}", "{\"optimizer\":\"adamw\"}");
+  assert_near(program.optimizer.weight_decay, 0.01, 0);
+}
+
+/* Without weight decay there is nothing that it could leave out. */
+static void what_decays_is_in_ids_where_something_decays(void **unused) {
+  (void)unused;
+  assert_params("optimizer: {decay: weights}", "{}");
+  assert_params("optimizer: {name: momentum, decay: weights, weight_decay: 0.1}",
+                "{\"optimizer\":\"momentum\",\"optimizer.decay\":\"weights\",\"optimizer.weight_decay\":0.1}");
+  assert_int_equal(program.optimizer.decay, RP_DECAY_WEIGHTS);
+  assert_params("optimizer: {decay: all, weight_decay: 0.1}", "{\"optimizer.weight_decay\":0.1}");
+  assert_int_equal(program.optimizer.decay, RP_DECAY_ALL);
+}
+
+/* ---- Schedules (rule 3) ---------------------------------------------------------------------- */
+
+/* The lr of each epoch's first step, in order. */
+static void assert_first_rates(const double *expected, int n) {
+  int epochs = 0;
+  for (int i = 0; i < program.n_steps; i++) {
+    if (program.steps[i].kind != RP_OP_TRAIN) continue;
+    if (epochs < n) assert_near(program.steps[i].as.train.lr, expected[epochs], 1e-12);
+    epochs++;
+  }
+  assert_int_equal(epochs, n);
+}
+
+static void rule_3_an_epoch_of_one_lr_is_named_by_it_whatever_the_schedule(void **unused) {
+  (void)unused;
+  assert_built("train: {epochs: 5, optimizer: {lr: 0.02}, schedule: {name: staircase, factor: 0.5, every: 2}}\n");
+  assert_first_rates((double[]){0.02, 0.02, 0.01, 0.01, 0.005}, 5);
+  assert_string_equal(program.steps[1].params, "{\"optimizer.lr\":0.02}");
+  assert_string_equal(program.steps[3].params, "{}"); /* 0.01 is the default */
+  assert_string_equal(program.steps[4].params, "{\"optimizer.lr\":0.005}");
+  assert_built("train: {epochs: 3, optimizer: {lr: 0.02}, schedule: {name: exponential, factor: 0.5}}\n");
+  assert_string_equal(program.steps[0].params, "{\"optimizer.lr\":0.02}");
+  assert_string_equal(program.steps[1].params, "{}");
+  assert_built("train: {epochs: 3, schedule: {name: cosine, final: 0.002}}\n");
+  assert_string_equal(program.steps[0].params, "{}");
+  assert_first_rates((double[]){0.01, 0.008, 0.004}, 3);
+  assert_built("train: {epochs: 4, optimizer: {lr: 0.02}, schedule: {name: cyclical, low: 0.01, half_period: 1}}\n");
+  assert_first_rates((double[]){0.01, 0.02, 0.01, 0.02}, 4);
+  assert_string_equal(program.steps[2].params, "{}");
+}
+
+/* 15 steps each: stairs of 30 steps are stairs of two epochs. */
+static void rule_3_steps_count_to_whole_epochs_where_they_fit(void **unused) {
+  (void)unused;
+  assert_built("train: {epochs: 4, schedule: {name: staircase, factor: 0.5, every: 30, unit: steps}}\n");
+  assert_first_rates((double[]){0.01, 0.01, 0.005, 0.005}, 4);
+  for (int i = 0; i < 4; i++) assert_int_equal(program.steps[i].as.train.within.kind, RP_CONSTANT);
+  assert_string_equal(program.steps[0].params, "{}");
+  assert_string_equal(program.steps[2].params, "{\"optimizer.lr\":0.005}");
+}
+
+static void rule_3_an_epoch_of_several_lrs_is_named_by_its_schedule_and_first_step(void **unused) {
+  (void)unused;
+  assert_built("train: {epochs: 3, schedule: {name: staircase, factor: 0.5, every: 20, unit: steps}}\n");
+  assert_first_rates((double[]){0.01, 0.01, 0.005}, 3); /* steps 0 to 14, 15 to 29, 30 to 44; stairs at 20 and 40 */
+  assert_string_equal(program.steps[0].params, "{}");
+  assert_string_equal(program.steps[1].params, "{\"schedule.every\":20,\"schedule.factor\":0.5,\"schedule.first\":15,\"schedule.lr\":0.01,"
+                                               "\"schedule.name\":\"staircase\"}");
+  const rp_train_options *second = &program.steps[1].as.train;
+  assert_true(rp_train_lr(second, 4) == 0.01 && rp_train_lr(second, 5) == 0.005 && rp_train_lr(second, 14) == 0.005);
+
+  assert_built("train: {epochs: 3, batch: 100, last_batch: keep, optimizer: {name: adam, lr: 0.5}, "
+               "schedule: {name: exponential, factor: 0.5, unit: steps}}\n");
+  assert_string_equal(program.steps[2].params,
+                      "{\"batch\":100,\"last_batch\":\"keep\",\"optimizer\":\"adam\",\"schedule.factor\":0.5,\"schedule.first\":20,"
+                      "\"schedule.lr\":0.5,\"schedule.name\":\"exponential\"}");
+  assert_near(rp_train_lr(&program.steps[2].as.train, 3), ldexp(0.5, -23), 0);
+
+  /* The optimizer's lr decides nothing where low and high are given; only the time within the period counts. */
+  assert_built("train: {epochs: 3, optimizer: {lr: 7}, schedule: {name: cyclical, low: 0.25, high: 0.75, half_period: 10, unit: steps}}\n");
+  assert_string_equal(program.steps[2].params, "{\"schedule.first\":10,\"schedule.half_period\":10,\"schedule.high\":0.75,"
+                                               "\"schedule.low\":0.25,\"schedule.name\":\"cyclical\"}");
+  assert_near(rp_train_lr(&program.steps[2].as.train, 0), 0.75, 0);
+  assert_near(rp_train_lr(&program.steps[1].as.train, 0), 0.5, 0); /* step 15 */
+}
+
+/* A warm-up does not depend on what follows, nor what follows on the warm-up. */
+static void rule_3_a_cosine_by_steps_and_its_warm_up_are_named_apart(void **unused) {
+  (void)unused;
+  static const char WARM_UP[] = "{\"schedule.first\":15,\"schedule.lr\":0.01,\"schedule.name\":\"cosine\",\"schedule.warm_up\":30}";
+  assert_built("train: {epochs: 5, schedule: {name: cosine, warm_up: 2, final: 0.001, unit: steps}}\n");
+  assert_string_equal(program.steps[1].params, WARM_UP);
+  assert_string_equal(program.steps[3].params,
+                      "{\"schedule.final\":0.001,\"schedule.first\":15,\"schedule.length\":45,\"schedule.lr\":0.01,"
+                      "\"schedule.name\":\"cosine\"}");
+  assert_near(rp_train_lr(&program.steps[1].as.train, 14), 0.01 * 30 / 31, 1e-15); /* step 29 */
+  assert_near(rp_train_lr(&program.steps[2].as.train, 0), 0.01, 0);
+  assert_near(rp_train_lr(&program.steps[3].as.train, 0), 0.001 + 0.009 * 0.75, 1e-15); /* a third of the way */
+  assert_built("train: {epochs: 9, schedule: {name: cosine, warm_up: 2, unit: steps}}\n");
+  assert_string_equal(program.steps[1].params, WARM_UP);
+}
+
+/* Two epochs, drop, one, regrow, twice, and one: t t D s R t t D s R t. */
+static void rule_3_cycles_restart_a_schedule_where_they_are_told_to(void **unused) {
+  (void)unused;
+  assert_built(SHORT_WITH("schedule: {name: exponential, factor: 0.5}") "scheme: " REPR "\n");
+  assert_steps("ttDsRttDsRt");
+  assert_first_rates((double[]){0.01, 0.005, 0.0025, 0.00125, 0.000625, 0.0003125, 0.00015625}, 7);
+  assert_built(SHORT_WITH("schedule: {name: exponential, factor: 0.5, restart: cycles}") "scheme: " REPR "\n");
+  assert_first_rates((double[]){0.01, 0.005, 0.0025, 0.01, 0.005, 0.0025, 0.01}, 7);
+  assert_built(SHORT_WITH("schedule: {name: cosine, restart: off}") "scheme: " REPR "\n");
+  assert_near(program.steps[8].as.train.lr, 0.0018825509907063, 1e-12);
+  assert_built(SHORT_WITH("schedule: {name: cosine, restart: cycles}") "scheme: " REPR "\n");
+  assert_first_rates((double[]){0.01, 0.0075, 0.0025, 0.01, 0.0075, 0.0025, 0.01}, 7);
+  assert_built(SHORT_WITH("schedule: {name: exponential, factor: 0.5, unit: steps, restart: cycles}") "scheme: " REPR "\n");
+  assert_string_equal(program.steps[5].params, program.steps[0].params);
+  assert_non_null(strstr(program.steps[6].params, "\"schedule.first\":15,"));
+}
+
+static void a_schedule_that_lacks_a_key_or_contradicts_itself_is_refused_with_its_place(void **unused) {
+  (void)unused;
+  assert_refused("train:\n  epochs: 7\n  schedule: staircase\n", "demo.yaml:3:13: train.schedule: staircase needs `every`: the epochs");
+  assert_refused("train: {epochs: 7, schedule: {name: staircase, factor: 0.5}}\n",
+                 "demo.yaml:1:30: train.schedule: staircase needs `every`");
+  assert_refused("train: {epochs: 7, schedule: exponential}\n", "train.schedule: exponential needs `factor`");
+  assert_refused("train: {epochs: 7, schedule: {name: cyclical, half_period: 2}}\n", "train.schedule: cyclical needs `low`");
+  assert_refused("train: {epochs: 7, schedule: {name: cyclical, low: 0}}\n", "train.schedule: cyclical needs `half_period`");
+  assert_refused("train: {epochs: 7, schedule: {name: cyclical, low: 0.2, high: 0.1, half_period: 2}}\n",
+                 "demo.yaml:1:52: train.schedule.low: 0.2 is above high, 0.1");
+  assert_refused("train: {epochs: 7, schedule: {name: cyclical, low: 0.2, half_period: 2}}\n",
+                 "train.schedule.low: 0.2 is above the optimizer's lr, 0.01");
+  assert_refused("train: {epochs: 7, schedule: {name: cosine, final: 0.1}}\n",
+                 "demo.yaml:1:52: train.schedule.final: 0.1 is above the optimizer's lr, 0.01");
+  assert_refused(
+      "train: {epochs: 7, schedule: {name: cosine, warm_up: 7}}\n",
+      "demo.yaml:1:54: train.schedule.warm_up: a warm-up of 7 epochs leaves nothing of the 7 epochs from epoch 1 on; 6 is the most");
+  assert_built("train: {epochs: 7, schedule: {name: cosine, warm_up: 6}}\n");
+  assert_refused(SHORT_WITH("schedule: {name: cosine, warm_up: 1, restart: cycles}") "scheme: " REPR "\n",
+                 "a warm-up of 1 epochs leaves nothing of the 1 epochs from epoch 7 on");
+}
+
 /* ---- Drops ----------------------------------------------------------------------------------- */
 
 static void a_drop_says_what_differs_from_its_defaults(void **unused) {
@@ -423,6 +583,14 @@ int main(void) {
       TEST(rule_3_defaults_are_the_documented_ones_and_not_in_ids),
       TEST(defaults_that_are_written_out_do_not_change_ids),
       TEST(augmentation_is_in_an_epochs_options_and_in_one_spelling_in_ids),
+      TEST(rule_3_each_optimizer_carries_its_options_and_names_what_is_no_default),
+      TEST(what_decays_is_in_ids_where_something_decays),
+      TEST(rule_3_an_epoch_of_one_lr_is_named_by_it_whatever_the_schedule),
+      TEST(rule_3_steps_count_to_whole_epochs_where_they_fit),
+      TEST(rule_3_an_epoch_of_several_lrs_is_named_by_its_schedule_and_first_step),
+      TEST(rule_3_a_cosine_by_steps_and_its_warm_up_are_named_apart),
+      TEST(rule_3_cycles_restart_a_schedule_where_they_are_told_to),
+      TEST(a_schedule_that_lacks_a_key_or_contradicts_itself_is_refused_with_its_place),
       TEST(a_drop_says_what_differs_from_its_defaults),
       TEST(p_outside_0_to_100_is_refused_where_it_was_given),
       TEST(mistakes_in_a_scheme_are_refused_with_their_place),

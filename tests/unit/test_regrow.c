@@ -62,19 +62,19 @@ static rp_regrow_record regrow(const rp_net *net, rp_state *state, rp_regrow_opt
 /* ---- Measuring ------------------------------------------------------------------------------- */
 
 static size_t size_of_filter(const rp_state *state, int filter) {
-  size_t offsets[4], counts[4];
+  size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
   rp_state_filter_ranges(state->layout, filter, offsets, counts);
   return counts[0];
 }
 
 static float *weights_of(const rp_state *state, int filter) {
-  size_t offsets[4], counts[4];
+  size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
   rp_state_filter_ranges(state->layout, filter, offsets, counts);
   return state->parameters + offsets[0];
 }
 
 static float *bias_of(const rp_state *state, int filter) {
-  size_t offsets[4], counts[4];
+  size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
   assert_int_equal(rp_state_filter_ranges(state->layout, filter, offsets, counts), 2);
   return state->parameters + offsets[1];
 }

@@ -115,7 +115,7 @@ static void rule_7_a_filter_owns_its_weights_and_its_bias(void **unused) {
   (void)unused;
   test_layout test;
   make_small_layout(&test);
-  size_t offsets[4], counts[4];
+  size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
   assert_int_equal(rp_state_filter_ranges(&test.layout, 2, offsets, counts), 2);
   assert_int_equal(offsets[0], 54);
   assert_int_equal(counts[0], 27);

@@ -59,6 +59,12 @@ static void drop(rp_state *state, const int *filters, int n, int gate) {
   assert_ok(rp_drop_filters(state, set, gate, &err), err);
 }
 
+/* The parameters after the first step of an epoch, which is stopped there. */
+static int stop_after_a_batch(void *user, uint32_t done, uint32_t total) {
+  (void)user, (void)total;
+  return done == 16;
+}
+
 /* ---- What an epoch depends on ---------------------------------------------------------------- */
 
 static void epochs_reproduce_bit_for_bit_in_another_net_and_from_a_copy(void **unused) {
@@ -102,6 +108,51 @@ static void rule_3_the_order_depends_on_seed_and_epoch(void **unused) {
   assert_memory_equal(start->parameters, same->parameters, bytes);
   assert_memory_not_equal(start->parameters, other_seed->parameters, bytes);
   assert_memory_not_equal(start->parameters, other_epoch->parameters, bytes);
+}
+
+/* lr, 0, 0, 0 moves as far as the first step does; a schedule that is 0 from its time 2 on leaves an epoch from there where it was. */
+static void rule_3_each_step_has_its_own_lr(void **unused) {
+  (void)unused;
+  make_dataset(&data, 64, 0, 0);
+  FREED_NET *net = small_net();
+  rp_train_options options = SGD;
+  options.within = (rp_schedule){.kind = RP_STAIRCASE, .lr = SGD.lr, .factor = 0, .every = 2};
+  FREED_STATE *start = initial_state(net, &SGD), *once = copy_of(start), *from_1 = copy_of(start), *from_2 = copy_of(start);
+  rp_train_record record;
+  rp_error err = {0};
+  assert_fails(rp_train_epoch(net, once, &data.dataset, &SGD, stop_after_a_batch, NULL, &record, &err), RP_EINTERRUPTED, err, "16 images");
+  options.first = 1;
+  train(net, from_1, &options);
+  options.first = 2;
+  options.lr = 0;
+  train(net, from_2, &options);
+  size_t bytes = start->layout->n_parameters * sizeof(float);
+  assert_memory_not_equal(once->parameters, start->parameters, bytes);
+  assert_memory_equal(from_1->parameters, once->parameters, bytes);
+  assert_memory_equal(from_2->parameters, start->parameters, bytes);
+  assert_int_equal(from_1->step, 4);
+}
+
+static void a_loss_that_is_not_finite_names_the_steps_own_lr(void **unused) {
+  (void)unused;
+  make_dataset(&data, 64, 0, 0);
+  FREED_NET *net = small_net();
+  rp_train_options options = SGD;
+  options.within = (rp_schedule){.kind = RP_CYCLICAL, .low = 1e30, .high = 3e30, .half_period = 1};
+  FREED_STATE *state = initial_state(net, &SGD);
+  rp_train_record record;
+  rp_error err = {0};
+  assert_fails(rp_train_epoch(net, state, &data.dataset, &options, NULL, NULL, &record, &err), RP_ENUMERIC, err, "epoch 1, step 2: ");
+  assert_non_null(strstr(err.message, "with lr 3e+30"));
+}
+
+static void the_steps_of_an_epoch_are_whole_batches_and_perhaps_a_rest(void **unused) {
+  (void)unused;
+  rp_train_options drop_rest = {.batch = 16}, keep_rest = {.batch = 16, .keep_last_batch = 1};
+  assert_int_equal(rp_train_steps(&drop_rest, 70), 4);
+  assert_int_equal(rp_train_steps(&keep_rest, 70), 5);
+  assert_int_equal(rp_train_steps(&keep_rest, 64), 4);
+  assert_int_equal(rp_train_steps(&drop_rest, 15), 0);
 }
 
 static void rule_1_epochs_count_from_1_and_steps_count_on(void **unused) {
@@ -306,7 +357,7 @@ static void rule_8_a_dropped_filters_map_is_exactly_zero(void **unused) {
   FREED_NET *net = small_net();
   FREED_STATE *state = initial_state(net, &SGD);
   for (int i = 0; i < 2; i++) {
-    size_t offsets[4], counts[4];
+    size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
     assert_int_equal(rp_state_filter_ranges(state->layout, DROPPED[i], offsets, counts), 2);
     state->parameters[offsets[1]] = 5;
   }
@@ -381,6 +432,9 @@ int main(void) {
       cmocka_unit_test(epochs_reproduce_bit_for_bit_in_another_net_and_from_a_copy),
       cmocka_unit_test(the_loss_falls_and_the_images_are_learnt),
       cmocka_unit_test(rule_3_the_order_depends_on_seed_and_epoch),
+      cmocka_unit_test(rule_3_each_step_has_its_own_lr),
+      cmocka_unit_test(a_loss_that_is_not_finite_names_the_steps_own_lr),
+      cmocka_unit_test(the_steps_of_an_epoch_are_whole_batches_and_perhaps_a_rest),
       cmocka_unit_test(rule_1_epochs_count_from_1_and_steps_count_on),
       cmocka_unit_test(rule_3_the_partial_last_batch_is_dropped_or_kept),
       cmocka_unit_test(rule_3_an_epoch_without_a_whole_batch_is_an_error_that_says_what_to_do),
