@@ -3,7 +3,7 @@
  *   y = (x − mean) · gamma / sqrt(variance + epsilon) + beta          Ioffe & Szegedy, ICML 2015
  *
  * In training mean and (biased) variance are the batch's, and the running ones move towards them, the variance as its unbiased estimate (as
- * in PyTorch); else they are the running ones. Sums of one plane are float32, those of planes double, in a fixed order. A channel that is
+ * in PyTorch); else they are the running ones. Sums of a few pixels are float32, those of these double, in a fixed order. A channel that is
  * absent has gamma and beta 0 in the copies, so it puts out 0 and hands no gradient on. */
 #include "core/nn/layer.h"
 
@@ -56,24 +56,35 @@ static void release(rp_layer *layer) {
 
 /* ---- One plane of `block` channels: `block` is a constant wherever these are inlined --------- */
 
-enum { WIDEST = 16 };
+/* Pixels that are summed up in float32 before they join the sum in double: few, since the error of a sum grows with its length. */
+enum { WIDEST = 16, SHORT_RUN = 64 };
+
+static inline size_t shorter(size_t n_pixels) {
+  return n_pixels < SHORT_RUN ? n_pixels : SHORT_RUN;
+}
 
 static inline __attribute__((always_inline)) void sum_plane(const float *restrict x, size_t n_pixels, double *restrict sums, int block) {
-  float sum[WIDEST] = {0};
-  for (size_t pixel = 0; pixel < n_pixels; pixel++, x += block)
-    for (int c = 0; c < block; c++) sum[c] += x[c];
-  for (int c = 0; c < block; c++) sums[c] += (double)sum[c];
+  for (size_t left = n_pixels, n; left > 0; left -= n) {
+    float sum[WIDEST] = {0};
+    n = shorter(left);
+    for (size_t pixel = 0; pixel < n; pixel++, x += block)
+      for (int c = 0; c < block; c++) sum[c] += x[c];
+    for (int c = 0; c < block; c++) sums[c] += (double)sum[c];
+  }
 }
 
 static inline __attribute__((always_inline)) void sum_squares(const float *restrict x, const float *restrict mean, size_t n_pixels,
                                                               double *restrict sums, int block) {
-  float sum[WIDEST] = {0};
-  for (size_t pixel = 0; pixel < n_pixels; pixel++, x += block)
-    for (int c = 0; c < block; c++) {
-      const float centred = x[c] - mean[c];
-      sum[c] += centred * centred;
-    }
-  for (int c = 0; c < block; c++) sums[c] += (double)sum[c];
+  for (size_t left = n_pixels, n; left > 0; left -= n) {
+    float sum[WIDEST] = {0};
+    n = shorter(left);
+    for (size_t pixel = 0; pixel < n; pixel++, x += block)
+      for (int c = 0; c < block; c++) {
+        const float centred = x[c] - mean[c];
+        sum[c] += centred * centred;
+      }
+    for (int c = 0; c < block; c++) sums[c] += (double)sum[c];
+  }
 }
 
 static inline __attribute__((always_inline)) void normalise_plane(const float *restrict x, float *restrict y, const float *restrict mean,
@@ -91,15 +102,18 @@ static inline __attribute__((always_inline)) void normalise_plane(const float *r
 static inline __attribute__((always_inline)) void sum_gradients(float *restrict dy, const float *restrict y, const float *restrict x,
                                                                 const float *restrict mean, size_t n_pixels, double *restrict plain,
                                                                 double *restrict with_x, int has_relu, int block) {
-  float sum[WIDEST] = {0}, product[WIDEST] = {0};
-  for (size_t pixel = 0; pixel < n_pixels; pixel++, x += block, y += block, dy += block)
-    for (int c = 0; c < block; c++) {
-      const float passed = dy[c], kept = !has_relu || y[c] > 0 ? passed : 0;
-      dy[c] = kept;
-      sum[c] += kept;
-      product[c] += kept * (x[c] - mean[c]);
-    }
-  for (int c = 0; c < block; c++) plain[c] += (double)sum[c], with_x[c] += (double)product[c];
+  for (size_t left = n_pixels, n; left > 0; left -= n) {
+    float sum[WIDEST] = {0}, product[WIDEST] = {0};
+    n = shorter(left);
+    for (size_t pixel = 0; pixel < n; pixel++, x += block, y += block, dy += block)
+      for (int c = 0; c < block; c++) {
+        const float passed = dy[c], kept = !has_relu || y[c] > 0 ? passed : 0;
+        dy[c] = kept;
+        sum[c] += kept;
+        product[c] += kept * (x[c] - mean[c]);
+      }
+    for (int c = 0; c < block; c++) plain[c] += (double)sum[c], with_x[c] += (double)product[c];
+  }
 }
 
 static inline __attribute__((always_inline)) void hand_on(const float *restrict dy, const float *restrict x, float *restrict dx,

@@ -7,7 +7,7 @@
  * sub-batches, as training does. Written to FOLDER, in the machine's byte order, dense:
  *
  *     meta.json          image {channels, height, width, classes}, batch, seed, loss (the batch's mean, in training), layers (as
- *                        rp_model_build describes them), tensors [{kind, layer, K, C, E, offset}], decisions [{layer, offset}]
+ *                        rp_model_build describes them), tensors [{kind, layer, K, C, E, offset}], decisions [{layer, offset, size}]
  *     parameters.f32     [n_parameters]                       images.f32  [N][C][H][W]      labels.u8  [N]
  *     closed.u8          [n_filters], with --gates only
  *     train_logits.f32   [N][classes], of training mode       evaluate_logits.f32, losses.f32 [N]
@@ -163,7 +163,7 @@ static rp_status train_images(passes *p, rp_executor *executor, int first, rp_er
   return rp_executor_backward(executor, logit_gradients, err);
 }
 
-/* Images first … end − 1, `size` at a time; returns where it stopped, for what is left. */
+/* Images first … end − 1, `size` at a time. */
 static rp_status train_range(passes *p, int size, int first, int end, rp_error *err) {
   rp_executor *executor;
   RP_TRY(rp_net_executor(p->net, size, RP_RUN_TRAIN, &executor, err));
@@ -230,7 +230,8 @@ static rp_status write_meta(const passes *p, rp_error *err) {
   const char *separator = "";
   for (int i = 0; i < p->model.n_layers; i++) {
     if (!has_decisions(&p->model.layers[i])) continue;
-    fprintf(file, "%s\n  {\"layer\": \"%s\", \"offset\": %zu}", separator, p->model.layers[i].name, p->first_value[i]);
+    fprintf(file, "%s\n  {\"layer\": \"%s\", \"offset\": %zu, \"size\": %zu}", separator, p->model.layers[i].name, p->first_value[i],
+            p->first_value[i + 1] - p->first_value[i]);
     separator = ",";
   }
   fprintf(file, "]}\n");

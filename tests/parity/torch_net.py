@@ -43,6 +43,7 @@ class Net:
     def __init__(self, meta):
         self.layers, self.tensors, self.n_classes = meta["layers"], meta["tensors"], meta["image"]["classes"]
         self.n_parameters = sum(t["K"] * t["C"] * t["E"] for t in self.tensors)
+        self.image = tuple(meta["image"][side] for side in ("channels", "height", "width"))
         names = {"image": IMAGE}
         self.inputs = []
         for i, layer in enumerate(self.layers):
@@ -140,6 +141,28 @@ class Net:
             before[i] = self.channels_of(i, before, parts)
         return [None if before[i] is None else torch.tensor([c == ABSENT for c in before[i]]) for i in range(len(self.layers))]
 
+    def frozen_values(self, closed):
+        """Which values of the flat buffer must not move (rule 10): bool [n_parameters]."""
+        absent, flat = self.absent_channels(closed), torch.zeros(self.n_parameters, dtype=torch.bool)
+        for i, tensors in enumerate(self.of_layer):
+            source = None if self.inputs[i][0] == IMAGE else absent[self.inputs[i][0]]
+            for kind, number in tensors.items():
+                tensor = self.tensors[number]
+                frozen = torch.zeros(tensor["K"], tensor["C"], tensor["E"], dtype=torch.bool)
+                if absent[i] is not None:
+                    frozen |= absent[i].reshape(-1, 1, 1)
+                if kind in ("conv weight", "fc weight") and source is not None:
+                    frozen |= source.reshape(1, -1, 1)
+                flat[tensor["offset"] : tensor["offset"] + frozen.numel()] = frozen.reshape(-1)
+        return flat
+
+    def output_sizes(self):
+        """Values of one image that each layer puts out."""
+        with torch.no_grad():
+            values = [torch.ones(self.shape_of(number)) for number in range(len(self.tensors))]
+            run = self.run(values, torch.zeros(1, *self.image), training=False)
+        return [run.maps[i].numel() for i in range(len(self.layers))]
+
     def fc_outputs(self, layer):
         return self.n_classes if layer["outputs"] == "classes" else layer["outputs"]
 
@@ -166,17 +189,19 @@ class Net:
         number = self.of_layer[i].get(kind)
         return None if number is None else run.values[number]
 
-    def decide(self, run, i, own, gaps, largest):
-        """The decision that counts: the run's own, or the forced one. `gaps`(forced): how far the forced ones are from the kink, 0 where they agree."""
+    def decide(self, run, i, own, gaps):
+        """The decision that counts: the run's own, or the forced one. `gaps`(forced): how far each is from the kink, over the map's largest value."""
         if run.forced is None or i not in run.forced:
             run.decisions[i] = own
             return own
         forced = run.decisions[i] = run.forced[i].reshape(own.shape)
-        gap = gaps(forced)
+        differing = forced != own
         if run.absent is not None and run.absent[i] is not None:
-            gap = gap * (~run.absent[i]).to(gap.dtype).reshape(1, -1, 1, 1)
-        if (gap > 0).any():
-            run.disagreements.append((i, int((gap > 0).sum()), float(gap.max() / largest)))
+            differing &= ~run.absent[i].reshape(1, -1, 1, 1)
+        if differing.any():
+            # Equal values (0s behind a ReLU, mostly) are a matter of taste.
+            gap = gaps(forced)[differing]
+            run.disagreements.append((i, int((gap > 0).sum()), float(gap.max())))
         return forced
 
     def conv(self, run, i, layer, x):
@@ -186,7 +211,7 @@ class Net:
     def relu(self, run, i, layer, x):
         seen = x.detach()
         own = (seen > 0).to(torch.uint8)
-        passes = self.decide(run, i, own, lambda forced: seen.abs() * (forced != own), seen.abs().max())
+        passes = self.decide(run, i, own, lambda forced: seen.abs() / seen.abs().max())
         return x * passes.to(x.dtype)
 
     def batch_norm(self, run, i, layer, x):
@@ -221,7 +246,7 @@ class Net:
             index = (taps // kernel + top) * width + taps % kernel + left
             return padded.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)
 
-        return at(self.decide(run, i, own, lambda forced: (at(own) - at(forced)).detach(), x.detach().abs().max()))
+        return at(self.decide(run, i, own, lambda forced: (at(own) - at(forced)).detach() / x.detach().abs().max()))
 
     def avg_pool(self, run, i, layer, x):
         padding = padding_of(layer, x.shape[2], x.shape[3])
