@@ -51,6 +51,8 @@ FACTOR = 3
 PER_STEP = 1e-7
 NEAR = 3e-6
 MOST_TURNED = 5
+LEAST_HELP = 0.1  # of orders of magnitude
+MOST_UNEXPLAINED = 1  # epochs of a trial, then no more near-ties are tried
 SCORE = 2e-5
 COSINE = 1e-6
 MET = 1e-5  # ours counts a constraint as met up to here
@@ -105,6 +107,7 @@ class Trial:
             first += self.convs[-1][4]
         assert [(c["first"], c["K"]) for c in self.meta["filters"]] == [(c[3], c[4]) for c in self.convs]
         self.n_filters = first
+        self.n_unexplained = 0
         self.has_slots = len(self.arrays["1/slots"]) > 0
         self.n_units = sum(t["K"] * t["C"] for t in self.tensors)
 
@@ -206,20 +209,23 @@ def nearest_epoch(trial, before, order, rates, ours):
     errors, taken = errors_of(trial, ours, reference), trial.net.taken
     single = errors_of(trial, train_epoch(trial, before, order, rates, torch.float32, follows=taken), reference)
     allowed = numpy.maximum(FACTOR * single, PER_STEP * len(rates))
-    while (errors > allowed).any() and len(turned) < MOST_TURNED:
+
+    def excess(of):
+        return numpy.log10(numpy.maximum(of / allowed, 1)).sum()
+
+    while excess(errors) > 0 and len(turned) < MOST_TURNED and trial.n_unexplained < MOST_UNEXPLAINED:
         train_epoch(trial, before, order, rates, torch.float64, turned=turned, watches=True)
-        near = {key: other for _, key, other in sorted(trial.net.near) if key not in turned}
-        tries = []
+        near, best = {key: other for _, key, other in sorted(trial.net.near) if key not in turned}, (excess(errors) - LEAST_HELP, None)
         for key, other in near.items():
             candidate = train_epoch(trial, before, order, rates, torch.float64, turned={**turned, key: other})
-            tries.append((errors_of(trial, ours, candidate).max(), key, candidate))
-            if tries[-1][0] <= allowed.min():
+            best = min(best, (excess(errors_of(trial, ours, candidate)), (key, other, candidate)), key=lambda one: one[0])
+            if best[0] == 0:
                 break
-        best = min(tries, key=lambda one: one[0], default=None)
-        if not best or best[0] >= errors.max():
+        if best[1] is None:
             break
-        turned[best[1]] = near[best[1]]
-        reference, errors = best[2], errors_of(trial, ours, best[2])
+        key, other, reference = best[1]
+        turned[key], errors = other, errors_of(trial, ours, reference)
+    trial.n_unexplained += excess(errors) > 0
     return reference, errors, single, allowed, len(turned)
 
 
