@@ -30,10 +30,12 @@ static const struct {
 #undef TYPE_ROW
 };
 
+/* libarchive keeps the system's reason, and words of its own where there is none. */
 static rp_status fail(const rp_npz *npz, rp_error *err) {
-  const char *reason = archive_error_string(npz->zip);
-  return rp_fail(err, archive_errno(npz->zip) == ENOMEM ? RP_EMEMORY : RP_EIO, "%s: cannot be written: %s", npz->file.path,
-                 reason ? reason : "the zip cannot be made");
+  const char *words = archive_error_string(npz->zip);
+  errno = archive_errno(npz->zip);
+  if (errno > 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be written", npz->file.path);
+  return rp_fail(err, RP_EIO, "%s: cannot be written: %s", npz->file.path, words ? words : "the zip cannot be made");
 }
 
 rp_status rp_npz_open(const char *path, rp_npz **out, rp_error *err) {
