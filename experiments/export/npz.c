@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are little-endian: swap the values here first");
 
@@ -19,6 +19,7 @@ struct rp_npz {
   rp_aside file;
   struct archive *zip;
   struct archive_entry *entry; /* of the array at hand */
+  rp_error failure;            /* of the first write that failed; RP_OK = none did */
 };
 
 static const struct {
@@ -30,12 +31,30 @@ static const struct {
 #undef TYPE_ROW
 };
 
-/* libarchive keeps the system's reason, and words of its own where there is none. */
-static rp_status fail(const rp_npz *npz, rp_error *err) {
-  const char *words = archive_error_string(npz->zip);
-  errno = archive_errno(npz->zip);
-  if (errno > 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be written", npz->file.path);
-  return rp_fail(err, RP_EIO, "%s: cannot be written: %s", npz->file.path, words ? words : "the zip cannot be made");
+/* libarchive leaks what it compresses with where a write fails under it, so it is told of none: what comes after the first failure is
+ * thrown away, and `check` reports that. */
+static la_ssize_t write_block(struct archive *zip, void *user, const void *bytes, size_t size) {
+  (void)zip;
+  rp_npz *npz = user;
+  const uint8_t *next = bytes;
+  for (size_t left = size; left > 0 && npz->failure.status == RP_OK;) {
+    ssize_t n = write(npz->file.fd, next, left);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0)
+      rp_fail_errno(&npz->failure, RP_EIO, "%s: cannot be written", npz->file.path);
+    else
+      next += n, left -= (size_t)n;
+  }
+  return (la_ssize_t)size;
+}
+
+/* `code`: what libarchive says of a call. */
+static rp_status check(const rp_npz *npz, la_ssize_t code, rp_error *err) {
+  if (npz->failure.status != RP_OK) return rp_fail(err, npz->failure.status, "%s", npz->failure.message);
+  if (code >= ARCHIVE_OK) return RP_OK;
+  const char *reason = archive_error_string(npz->zip);
+  return rp_fail(err, archive_errno(npz->zip) == ENOMEM ? RP_EMEMORY : RP_EIO, "%s: cannot be written: %s", npz->file.path,
+                 reason ? reason : "the zip cannot be made");
 }
 
 rp_status rp_npz_open(const char *path, rp_npz **out, rp_error *err) {
@@ -45,9 +64,9 @@ rp_status rp_npz_open(const char *path, rp_npz **out, rp_error *err) {
   RP_TRY(rp_aside_open(path, &npz->file, err));
   npz->zip = archive_write_new();
   if (!npz->zip) return rp_fail(err, RP_EMEMORY, "out of memory for a zip");
-  if (archive_write_set_format_zip(npz->zip) != ARCHIVE_OK || archive_write_set_bytes_in_last_block(npz->zip, 1) != ARCHIVE_OK ||
-      archive_write_open_fd(npz->zip, npz->file.fd) != ARCHIVE_OK)
-    return fail(npz, err);
+  RP_TRY(check(npz, archive_write_set_format_zip(npz->zip), err));
+  RP_TRY(check(npz, archive_write_set_bytes_in_last_block(npz->zip, 1), err));
+  RP_TRY(check(npz, archive_write_open(npz->zip, npz, NULL, write_block, NULL), err));
   *out = npz;
   npz = NULL;
   return RP_OK;
@@ -90,7 +109,7 @@ rp_status rp_npz_begin(rp_npz *npz, const char *name, rp_npz_shape shape, rp_err
   archive_entry_set_perm(npz->entry, 0644);
   archive_entry_set_size(npz->entry, (la_int64_t)(head.length + size_of(shape)));
   archive_entry_set_mtime(npz->entry, 315532800, 0); /* 1980, where zip's calendar begins: no clock in the bytes */
-  if (archive_write_header(npz->zip, npz->entry) != ARCHIVE_OK) return fail(npz, err);
+  RP_TRY(check(npz, archive_write_header(npz->zip, npz->entry), err));
   return rp_npz_add(npz, head.bytes, head.length, err);
 }
 
@@ -98,7 +117,8 @@ rp_status rp_npz_add(rp_npz *npz, const void *values, size_t size_bytes, rp_erro
   const uint8_t *next = values;
   while (size_bytes > 0) {
     la_ssize_t n = archive_write_data(npz->zip, next, size_bytes);
-    if (n <= 0) return fail(npz, err);
+    RP_TRY(check(npz, n, err));
+    if (n == 0) return rp_fail(err, RP_EIO, "%s: an array is larger than its shape says", npz->file.path);
     next += n, size_bytes -= (size_t)n;
   }
   return RP_OK;
@@ -110,7 +130,7 @@ rp_status rp_npz_put(rp_npz *npz, const char *name, rp_npz_shape shape, const vo
 }
 
 rp_status rp_npz_finish(rp_npz *npz, rp_error *err) {
-  if (archive_write_close(npz->zip) != ARCHIVE_OK) return fail(npz, err);
+  RP_TRY(check(npz, archive_write_close(npz->zip), err));
   return rp_aside_keep(&npz->file, err);
 }
 
