@@ -58,22 +58,17 @@ static void release(rp_layer *layer) {
 
 enum { WIDEST = 16 };
 
-static inline __attribute__((always_inline)) void sum_plane(const float *restrict x, size_t n_pixels, double *restrict sums, int block) {
-  float sum[WIDEST] = {0};
-  for (size_t pixel = 0; pixel < n_pixels; pixel++, x += block)
-    for (int c = 0; c < block; c++) sum[c] += x[c];
-  for (int c = 0; c < block; c++) sums[c] += (double)sum[c];
-}
-
-static inline __attribute__((always_inline)) void sum_squares(const float *restrict x, const float *restrict mean, size_t n_pixels,
-                                                              double *restrict sums, int block) {
-  float sum[WIDEST] = {0};
+/* Sums of x − shift and of its squares. */
+static inline __attribute__((always_inline)) void sum_plane(const float *restrict x, const float *restrict shift, size_t n_pixels,
+                                                            double *restrict sums, double *restrict squares, int block) {
+  float sum[WIDEST] = {0}, square[WIDEST] = {0};
   for (size_t pixel = 0; pixel < n_pixels; pixel++, x += block)
     for (int c = 0; c < block; c++) {
-      const float centred = x[c] - mean[c];
-      sum[c] += centred * centred;
+      const float shifted = x[c] - shift[c];
+      sum[c] += shifted;
+      square[c] += shifted * shifted;
     }
-  for (int c = 0; c < block; c++) sums[c] += (double)sum[c];
+  for (int c = 0; c < block; c++) sums[c] += (double)sum[c], squares[c] += (double)square[c];
 }
 
 static inline __attribute__((always_inline)) void normalise_plane(const float *restrict x, float *restrict y, const float *restrict mean,
@@ -94,8 +89,11 @@ static inline __attribute__((always_inline)) void sum_gradients(float *restrict 
   float sum[WIDEST] = {0}, product[WIDEST] = {0};
   for (size_t pixel = 0; pixel < n_pixels; pixel++, x += block, y += block, dy += block)
     for (int c = 0; c < block; c++) {
-      const float passed = dy[c], kept = !has_relu || y[c] > 0 ? passed : 0;
-      dy[c] = kept;
+      float kept = dy[c];
+      if (has_relu) {
+        kept = y[c] > 0 ? kept : 0;
+        dy[c] = kept;
+      }
       sum[c] += kept;
       product[c] += kept * (x[c] - mean[c]);
     }
@@ -112,11 +110,8 @@ static inline __attribute__((always_inline)) void hand_on(const float *restrict 
 
 /* One function per block size, so that the loops over channels have constant bounds. */
 #define FOR_BLOCK(block)                                                                                                                   \
-  RP_VECTORISED static void bn_sum_##block(const float *x, size_t n_pixels, double *sums) {                                                \
-    sum_plane(x, n_pixels, sums, block);                                                                                                   \
-  }                                                                                                                                        \
-  RP_VECTORISED static void bn_squares_##block(const float *x, const float *mean, size_t n_pixels, double *sums) {                         \
-    sum_squares(x, mean, n_pixels, sums, block);                                                                                           \
+  RP_VECTORISED static void bn_sum_##block(const batch_norm *bn, const float *x, size_t at, size_t n_pixels) {                             \
+    sum_plane(x, bn->running[0] + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, block);                                                \
   }                                                                                                                                        \
   RP_VECTORISED static void bn_normalise_##block(const rp_layer *layer, const float *x, float *y, size_t at, size_t n_pixels) {            \
     const batch_norm *bn = layer->own;                                                                                                     \
@@ -125,7 +120,10 @@ static inline __attribute__((always_inline)) void hand_on(const float *restrict 
   RP_VECTORISED static void bn_sum_gradients_##block(const rp_layer *layer, float *dy, const float *y, const float *x, size_t at,          \
                                                      size_t n_pixels) {                                                                    \
     const batch_norm *bn = layer->own;                                                                                                     \
-    sum_gradients(dy, y, x, bn->mean + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, layer->has_relu, block);                          \
+    if (layer->has_relu)                                                                                                                   \
+      sum_gradients(dy, y, x, bn->mean + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, 1, block);                                      \
+    else                                                                                                                                   \
+      sum_gradients(dy, y, x, bn->mean + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, 0, block);                                      \
   }                                                                                                                                        \
   RP_VECTORISED static void bn_hand_on_##block(const batch_norm *bn, const float *dy, const float *x, float *dx, size_t at,                \
                                                size_t n_pixels) {                                                                          \
@@ -156,20 +154,18 @@ static double values_per_channel(const rp_map *map) {
   return (double)map->batch * map->height * map->width;
 }
 
+/* Both sums are taken around the running mean, in one pass: near the batch's own, it leaves little to cancel. */
 static void measure_batch(rp_layer *layer, double *variance) {
   batch_norm *bn = layer->own;
   const rp_map *in = &layer->ins[0];
-  const double n = values_per_channel(in);
+  const double n = values_per_channel(in), unbiased = n > 1 ? n / (n - 1) : 1, momentum = layer->spec->momentum;
   for (int i = 0; i < 2; i++) memset(bn->sums[i], 0, bn->n_channels * sizeof *bn->sums[i]);
-  FOR_EACH_PLANE(in, CALL(bn_sum, in->block, in->values + from, n_pixels, bn->sums[0] + at));
-  for (size_t c = 0; c < bn->n_channels; c++) bn->mean[c] = (float)(bn->sums[0][c] / n);
-  FOR_EACH_PLANE(in, CALL(bn_squares, in->block, in->values + from, bn->mean + at, n_pixels, bn->sums[1] + at));
-  const double unbiased = n > 1 ? n / (n - 1) : 1, momentum = layer->spec->momentum;
+  FOR_EACH_PLANE(in, CALL(bn_sum, in->block, bn, in->values + from, at, n_pixels));
   for (size_t c = 0; c < bn->n_channels; c++) {
-    /* Squares were taken around the rounded mean. */
-    const double off = bn->sums[0][c] / n - (double)bn->mean[c];
+    const double off = bn->sums[0][c] / n, mean = (double)bn->running[0][c] + off;
     variance[c] = fmax(bn->sums[1][c] / n - off * off, 0);
-    bn->running[0][c] = (float)((1 - momentum) * (double)bn->running[0][c] + momentum * bn->sums[0][c] / n);
+    bn->mean[c] = (float)mean;
+    bn->running[0][c] = (float)((1 - momentum) * (double)bn->running[0][c] + momentum * mean);
     bn->running[1][c] = (float)((1 - momentum) * (double)bn->running[1][c] + momentum * variance[c] * unbiased);
   }
 }
@@ -248,6 +244,7 @@ static void statistics(const rp_layer *layer, float *mean, float *variance) {
 
 const rp_layer_functions RP_BATCH_NORM_LAYER = {.extent = extent,
                                                 .passing = RP_PASSES_EACH,
+                                                .takes_relu = 1,
                                                 .n_tensors = 4,
                                                 .tensors = {RP_BN_GAMMA, RP_BN_BETA, RP_BN_MEAN, RP_BN_VARIANCE},
                                                 .create = create,

@@ -20,7 +20,8 @@ static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
                                  .output_gradient = layer->out_gradient,
                                  .window = rp_window_of(layer->spec, &in),
                                  .has_bias = layer->spec->has_bias,
-                                 .has_relu = layer->has_relu};
+                                 .has_relu = layer->has_relu,
+                                 .convolution = layer->convolution};
   rp_dnn_conv *conv = NULL;
   RP_TRY(rp_dnn_conv_create(dnn, &spec, &conv, err));
   layer->own = conv;
@@ -70,6 +71,7 @@ static rp_status gradients(rp_layer *layer, float *const *values, rp_error *err)
 const rp_layer_functions RP_CONV_LAYER = {.extent = extent,
                                           .passing = RP_PASSES_NONE,
                                           .owns_filters = 1,
+                                          .takes_relu = 1,
                                           .has_blocked_output = 1,
                                           .n_tensors = 2,
                                           .tensors = {RP_CONV_WEIGHT, RP_BIAS},

@@ -1,6 +1,7 @@
 /* layer_join.c: layers that only move maps about: sums of maps, channels of several maps one behind the other, and channels of zeros. */
 #include "core/nn/layer.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- add ------------------------------------------------------------------------------------- */
@@ -23,19 +24,53 @@ static rp_status create_sum(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
   return RP_OK;
 }
 
+RP_VECTORISED static void join_sum_of_two(const float *restrict one, const float *restrict other, float *restrict sum, float lowest,
+                                          size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float value = one[i] + other[i];
+    sum[i] = value > lowest ? value : lowest;
+  }
+}
+
+RP_VECTORISED static void join_add_one(const float *restrict one, float *restrict sum, float lowest, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float value = sum[i] + one[i];
+    sum[i] = value > lowest ? value : lowest;
+  }
+}
+
+RP_VECTORISED static void join_mask(const float *restrict out, float *restrict gradient, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float passed = gradient[i];
+    gradient[i] = out[i] > 0 ? passed : 0;
+  }
+}
+
 static rp_status forward_sum(rp_layer *layer, rp_error *err) {
   (void)err;
   const size_t n = rp_map_size(&layer->out);
-  memcpy(layer->out.values, layer->ins[0].values, n * sizeof(float));
-  for (int i = 1; i < layer->spec->n_inputs; i++) rp_add_values(layer->ins[i].values, layer->out.values, n);
+  const int n_inputs = layer->spec->n_inputs;
+  float *sum = layer->out.values;
+  const float *so_far = layer->ins[0].values;
+  for (int i = 1; i < n_inputs; i++, so_far = sum) {
+    const float lowest = layer->has_relu && i == n_inputs - 1 ? 0 : -INFINITY;
+    if (so_far != sum)
+      join_sum_of_two(so_far, layer->ins[i].values, sum, lowest, n);
+    else
+      join_add_one(layer->ins[i].values, sum, lowest, n);
+  }
   return RP_OK;
 }
 
+/* Each input's gradient is the output's, under the ReLU's mask. The first may be given in place of it. */
 static rp_status backward_sum(rp_layer *layer, rp_error *err) {
   (void)err;
+  const size_t n = rp_map_size(&layer->out);
+  float *gradient = layer->out_gradient.values;
+  if (layer->has_relu) join_mask(layer->out.values, gradient, n);
   for (int i = 0; i < layer->spec->n_inputs; i++)
-    if (layer->in_gradients[i].values)
-      memcpy(layer->in_gradients[i].values, layer->out_gradient.values, rp_map_size(&layer->out) * sizeof(float));
+    if (layer->in_gradients[i].values && layer->in_gradients[i].values != gradient)
+      memcpy(layer->in_gradients[i].values, gradient, n * sizeof(float));
   return RP_OK;
 }
 
@@ -149,6 +184,8 @@ static rp_status backward_padded(rp_layer *layer, rp_error *err) {
 const rp_layer_functions RP_ADD_LAYER = {.extent = extent_of_sum,
                                          .passing = RP_PASSES_SUM,
                                          .has_many_inputs = 1,
+                                         .takes_relu = 1,
+                                         .hands_gradient = 1,
                                          .create = create_sum,
                                          .free = rp_layer_has_nothing,
                                          .forward = forward_sum,
