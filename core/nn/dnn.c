@@ -350,7 +350,7 @@ rp_status rp_dnn_conv_create(const rp_dnn *dnn, const rp_dnn_conv_spec *spec, rp
   rp_dnn_use_threads(dnn);
   RP_TRY(make_bias(conv, err));
   RP_TRY(make_forward(conv, err));
-  if (spec->output_gradient.values) RP_TRY(make_weight_gradient(conv, err));
+  if (spec->output_gradient.values && !spec->has_own_weight_gradient) RP_TRY(make_weight_gradient(conv, err));
   if (spec->source_gradient.values) RP_TRY(make_data_gradient(conv, err));
   *out = conv;
   conv = NULL;
@@ -406,6 +406,7 @@ RP_VECTORISED static void add_gradient_sum(float *restrict sum, const float *res
 }
 
 rp_status rp_dnn_conv_backward(rp_dnn_conv *conv, rp_error *err) {
+  if (conv->spec.has_own_weight_gradient) return run_pass(conv, &conv->run[RP_DNNL_DATA_GRADIENT], err);
   RP_TRY(run_pass(conv, &conv->run[RP_DNNL_WEIGHT_GRADIENT], err));
   const laid_out *gradient = &conv->weights[RP_DNNL_WEIGHT_GRADIENT];
   add_gradient_sum(conv->gradient_sum, gradient->values, gradient->n);

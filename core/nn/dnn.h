@@ -31,6 +31,7 @@ typedef struct {
   int has_bias;
   int has_relu; /* the output is max(·, 0) */
   rp_convolution convolution;
+  int has_own_weight_gradient; /* the caller works it out: backward gives the data gradient alone, clear and gradient are not for it */
 } rp_dnn_conv_spec;
 
 /* Errors: RP_ELIBRARY where the library refuses, or has only a reference kernel, with the pass and the shapes, or no Winograd where that is

@@ -7,6 +7,7 @@
 #include "core/base/memory.h"
 #include "core/nn/gate.h"
 #include "core/nn/net_parts.h"
+#include "core/nn/sparse_gradient.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -176,6 +177,14 @@ static void add_spares(rp_executor *executor, int index) {
   }
 }
 
+/* The pool's gradient has to be there still when the conv's turn comes: nobody may stand between them. A conv that hands no gradient on
+ * then needs none on its own map. */
+static void link_sparse_gradient(rp_layer *conv, rp_layer *pool, int are_neighbours) {
+  if (!are_neighbours || !rp_sparse_gradient_fits(conv, pool)) return;
+  conv->sparse_pool = pool;
+  if (!conv->in_gradients[0].values) pool->in_gradients[0].values = NULL;
+}
+
 static void move_relus_into_pools(rp_executor *executor) {
   for (int i = 0; i < executor->net->model.n_layers; i++) {
     rp_layer *layer = &executor->layers[i];
@@ -186,6 +195,7 @@ static void move_relus_into_pools(rp_executor *executor) {
     if (conv->spec->kind != RP_CONV) continue;
     layer->has_relu = conv->has_relu;
     conv->has_relu = 0;
+    link_sparse_gradient(conv, layer, from + 1 == i);
   }
 }
 

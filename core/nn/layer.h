@@ -18,8 +18,9 @@ typedef struct rp_layer {
   rp_map in_gradients[RP_MAX_INPUTS], out_gradient; /* values NULL where nobody needs them */
   int has_relu; /* the output is max(·, 0): of a conv, BN or sum, or of a pool that took over its conv's ReLU (max commutes with it) */
   int is_fused; /* the layer before does its work: it shares that one's maps and is passed over */
-  const rp_draw_place *place; /* of the batch at hand, for layers that draw; borrowed from the executor */
-  void *own;                  /* the kind's own data */
+  const struct rp_layer *sparse_pool; /* TRAIN, of a conv: the max pool that alone reads it and stands right behind; NULL: no such */
+  const rp_draw_place *place;         /* of the batch at hand, for layers that draw; borrowed from the executor */
+  void *own;                          /* the kind's own data */
 } rp_layer;
 
 /* How channels come through, for absence (rule 9). */

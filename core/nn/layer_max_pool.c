@@ -6,11 +6,12 @@
 #include "core/nn/layer.h"
 
 #include "core/base/memory.h"
+#include "core/nn/sparse_gradient.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { NONE = 255, LARGEST_KERNEL = 15 }; /* 15 · 15 taps fit below NONE */
+enum { NONE = RP_NO_TAP, LARGEST_KERNEL = 15 }; /* 15 · 15 taps fit below NONE */
 
 /* Positions first … last - 1. */
 typedef struct {
@@ -171,6 +172,14 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
       pool_backward_1(layer, plane);
   }
   return RP_OK;
+}
+
+const rp_window *rp_max_pool_window(const rp_layer *pool) {
+  return &((const max_pool *)pool->own)->window;
+}
+
+const uint8_t *rp_max_pool_taps(const rp_layer *pool) {
+  return ((const max_pool *)pool->own)->taps;
 }
 
 const rp_layer_functions RP_MAX_POOL_LAYER = {
