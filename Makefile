@@ -18,7 +18,7 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. $(CFLAGS) $(WARNINGS) $(WERROR_FLAGS) -ffp-contract=off -fvisibility=hidden -fPIC $(SANITIZE_FLAGS)
 ALL_LDFLAGS := $(SANITIZE_FLAGS) -rdynamic $(LDFLAGS)
-LIBRARIES := -ldnnl -llapacke -lopenblas -lyaml -lsqlite3 -lxxhash -lgomp -ldl -lpthread -lm
+LIBRARIES := -ldnnl -llapacke -lopenblas -lyaml -lsqlite3 -lxxhash -lcurl -larchive -lmd -lz -lgomp -ldl -lpthread -lm
 
 LIBRARY_SOURCES := $(filter-out experiments/main.c,$(wildcard core/*/*.c results/*.c plots/*.c experiments/*.c experiments/*/*.c))
 EMBEDDED_OBJECTS := $(patsubst %,$(BUILD)/objects/%.o,$(wildcard results/*.sql plots/*.gp plots/*.csv))
@@ -87,7 +87,7 @@ $(TESTS): | $(RANKERS) $(TEST_PLUGINS)
 
 # What building, running and testing needs, as Debian packages. clang and its runtime are for `make fuzz` only.
 PACKAGES := gcc make libdnnl-dev libopenblas-dev liblapacke-dev libyaml-dev libsqlite3-dev libxxhash-dev librandom123-dev libcmocka-dev \
-            gnuplot-nox fonts-dejavu-core
+            zlib1g-dev libcurl4-openssl-dev libarchive-dev libmd-dev gnuplot-nox fonts-dejavu-core
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 deps:

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,19 +66,23 @@ static rp_status write_all(int fd, const char *bytes, size_t size, const char *p
   return RP_OK;
 }
 
-static rp_status sync_folder(const char *path, rp_error *err) {
+rp_status rp_sync_folder(const char *path, rp_error *err) {
+  RP_CLEANUP(close_file) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 || fsync(fd) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be synchronised", path);
+  return RP_OK;
+}
+
+static rp_status sync_folder_of(const char *path, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) char *folder = NULL;
   RP_TRY(rp_folder_of(path, &folder, err));
-  RP_CLEANUP(close_file) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0 || fsync(fd) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be synchronised", folder);
-  return RP_OK;
+  return rp_sync_folder(folder, err);
 }
 
 static rp_status write_aside(int fd, const char *aside, const char *path, const void *bytes, size_t size, rp_error *err) {
   RP_TRY(write_all(fd, bytes, size, path, err));
   if (fchmod(fd, 0644) != 0 || fsync(fd) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be written", path);
   if (rename(aside, path) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be put in place", path);
-  return sync_folder(path, err);
+  return sync_folder_of(path, err);
 }
 
 rp_status rp_write_file(const char *path, const void *bytes, size_t size, rp_error *err) {
@@ -118,6 +123,17 @@ rp_status rp_make_folders(const char *path, rp_error *err) {
   struct stat status;
   if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) return rp_fail(err, RP_EIO, "%s: is no folder", path);
   return RP_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where) {
+  (void)status, (void)kind, (void)where;
+  return remove(path);
+}
+
+rp_status rp_remove_tree(const char *path, rp_error *err) {
+  enum { MOST_OPEN_FOLDERS = 16 };
+  if (nftw(path, remove_entry, MOST_OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT) return RP_OK;
+  return rp_fail_errno(err, RP_EIO, "%s: cannot be removed", path);
 }
 
 int rp_file_exists(const char *path) {

@@ -32,6 +32,12 @@ rp_status rp_folder_of(const char *path, char **out, rp_error *err);
 /* Makes a folder and its parents. Errors: RP_EIO. */
 rp_status rp_make_folders(const char *path, rp_error *err);
 
+/* Makes sure that a folder's entries are on disk. Errors: RP_EIO. */
+rp_status rp_sync_folder(const char *path, rp_error *err);
+
+/* Removes a file, or a folder with all that is in it; follows no link. Nothing being there is fine. Errors: RP_EIO. */
+rp_status rp_remove_tree(const char *path, rp_error *err);
+
 int rp_file_exists(const char *path);
 
 #endif

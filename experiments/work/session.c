@@ -90,7 +90,7 @@ void rp_session_free(rp_session **session) {
 
 static rp_status open_dataset(rp_session *session, const rp_node *config, const char *folder, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) char *json = NULL;
-  RP_TRY(rp_node_json(rp_node_get(config, "data"), &json, err));
+  RP_TRY(rp_plan_data_json(config, &json, err));
   if (session->data_json && strcmp(json, session->data_json) == 0) return RP_OK;
   if (session->data_json) {
     rp_dataset_close(&session->dataset);
