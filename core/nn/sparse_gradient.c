@@ -126,39 +126,48 @@ static void list_block(rp_sparse_gradient *self, int image, int block) {
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+/* Sums stay in registers only where every loop over them is unrolled. */
+#define UNROLLED _Pragma("GCC unroll 25")
 #define KERNEL_CODE __attribute__((target("avx512f"), always_inline)) static inline
 
 /* One filter's list against one block of channels: `kernel` is a constant wherever this is inlined, so all sums stay in registers. */
 KERNEL_CODE void sum_block(const entries *list, const float *plane, int width, float *sums, const int kernel) {
   __m512 sum[LARGEST_KERNEL * LARGEST_KERNEL];
+  UNROLLED
   for (int t = 0; t < kernel * kernel; t++) sum[t] = _mm512_loadu_ps(sums + t * BLOCK);
   for (int i = 0; i < list->n; i++) {
     const __m512 gradient = _mm512_set1_ps(list->gradients[i]);
     const float *patch = plane + (ptrdiff_t)list->places[i] * BLOCK;
-    for (int r = 0; r < kernel; r++)
-      for (int s = 0; s < kernel; s++)
-        sum[r * kernel + s] = _mm512_fmadd_ps(gradient, _mm512_loadu_ps(patch + ((ptrdiff_t)r * width + s) * BLOCK), sum[r * kernel + s]);
+    UNROLLED
+    for (int r = 0; r < kernel; r++) UNROLLED
+    for (int s = 0; s < kernel; s++)
+      sum[r * kernel + s] = _mm512_fmadd_ps(gradient, _mm512_loadu_ps(patch + ((ptrdiff_t)r * width + s) * BLOCK), sum[r * kernel + s]);
   }
+  UNROLLED
   for (int t = 0; t < kernel * kernel; t++) _mm512_storeu_ps(sums + t * BLOCK, sum[t]);
 }
 
 /* One filter's list against an image: entries take turns in two sets of sums, which hides the time that one sum takes. */
 KERNEL_CODE void sum_image(const entries *list, const float *image, int width, int channels, float *sums, const int kernel) {
   __m512 sum[2][LARGEST_KERNEL];
+  UNROLLED
   for (int r = 0; r < kernel; r++) sum[0][r] = _mm512_loadu_ps(sums + r * BLOCK), sum[1][r] = _mm512_setzero_ps();
-  for (int i = 0; i + 1 < list->n; i += 2)
-    for (int j = 0; j < 2; j++) {
-      const __m512 gradient = _mm512_set1_ps(list->gradients[i + j]);
-      const float *patch = image + (ptrdiff_t)list->places[i + j] * channels;
-      for (int r = 0; r < kernel; r++)
-        sum[j][r] = _mm512_fmadd_ps(gradient, _mm512_loadu_ps(patch + (ptrdiff_t)r * width * channels), sum[j][r]);
-    }
+  for (int i = 0; i + 1 < list->n; i += 2) UNROLLED
+  for (int j = 0; j < 2; j++) {
+    const __m512 gradient = _mm512_set1_ps(list->gradients[i + j]);
+    const float *patch = image + (ptrdiff_t)list->places[i + j] * channels;
+    UNROLLED
+    for (int r = 0; r < kernel; r++)
+      sum[j][r] = _mm512_fmadd_ps(gradient, _mm512_loadu_ps(patch + (ptrdiff_t)r * width * channels), sum[j][r]);
+  }
   if (list->n % 2) {
     const __m512 gradient = _mm512_set1_ps(list->gradients[list->n - 1]);
     const float *patch = image + (ptrdiff_t)list->places[list->n - 1] * channels;
+    UNROLLED
     for (int r = 0; r < kernel; r++)
       sum[0][r] = _mm512_fmadd_ps(gradient, _mm512_loadu_ps(patch + (ptrdiff_t)r * width * channels), sum[0][r]);
   }
+  UNROLLED
   for (int r = 0; r < kernel; r++) _mm512_storeu_ps(sums + r * BLOCK, _mm512_add_ps(sum[0][r], sum[1][r]));
 }
 
