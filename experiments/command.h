@@ -20,6 +20,9 @@
 RP_COMMAND_LIST(RP_COMMAND_DECLARATION)
 #undef RP_COMMAND_DECLARATION
 
+/* The name of an experiment that is given by its name or by its file. The caller frees. Errors: RP_EINPUT, where a file cannot be read. */
+rp_status rp_command_experiment(const char *given, char **name, rp_error *err);
+
 /* $REPR_DB, else results/repr.db: where `--db` does not say. */
 const char *rp_default_database(void);
 
