@@ -98,11 +98,27 @@ static inline void drawn(test_model *m) {
   add_fc(m, 3);
 }
 
+/* Images and features, whose channels lie singly in memory, joined with maps, whose channels lie in blocks, in either order. */
+static inline void mixed_layouts(test_model *m) {
+  begin_model(m, 3, 8, 7, 3);
+  int image = layer_on(m, RP_BATCH_NORM, RP_IMAGE), map = conv_bn(m, RP_IMAGE, 3, 3, 1, 1);
+  int one = join(m, RP_ADD, image, map, -1, -1), other = join(m, RP_ADD, map, image, one, -1);
+  m->layers[one].inputs[m->layers[one].n_inputs++] = RP_IMAGE;
+  int singly = join(m, RP_CONCAT, image, map, one, -1), blocks = join(m, RP_CONCAT, map, image, other, -1);
+  int a = conv_bn(m, pool_on(m, RP_MAX_POOL, singly, 2, 1), 20, 3, 2, 1), b = conv_bn(m, pad_channels(m, singly, 17, 1), 20, 3, 2, 1);
+  int c = conv_bn(m, pool_on(m, RP_STOCHASTIC_POOL, blocks, 2, 1), 20, 3, 2, 1);
+  int features = (join(m, RP_ADD, a, b, c, -1), add_fc(m, 20), last_of(m)), means = layer_on(m, RP_GLOBAL_AVG_POOL, c);
+  int sum = join(m, RP_ADD, features, means, -1, -1), sum_in_blocks = join(m, RP_ADD, means, features, -1, -1);
+  int row = join(m, RP_CONCAT, means, features, sum, -1);
+  join(m, RP_CONCAT, features, row, sum_in_blocks, -1);
+  add_fc(m, 3);
+}
+
 static const struct {
   const char *name;
   void (*make)(test_model *);
 } STRUCTURES[] = {{"stack of BN", stack_of_bn}, {"ResNet", resnet},         {"DenseNet", densenet}, {"Inception", inception},
-                  {"exact graph", exact_graph}, {"odd places", odd_places}, {"drawn", drawn}};
+                  {"exact graph", exact_graph}, {"odd places", odd_places}, {"drawn", drawn},       {"mixed layouts", mixed_layouts}};
 enum { N_STRUCTURES = sizeof STRUCTURES / sizeof STRUCTURES[0] };
 
 /* The same layers on images of another size, and for another number of classes. */
