@@ -317,7 +317,8 @@ static void rule_09_padding_contributes_nothing_to_a_sum_and_is_no_absence_itsel
   int padded = pad_channels(&m, stem, 4, 2), sum = join(&m, RP_ADD, padded, branch, -1, -1);
   int bn = layer_on(&m, RP_BATCH_NORM, padded), conv = plain_conv(&m, padded, 2, 3, 1);
   int twice = join(&m, RP_ADD, padded, padded, -1, -1);
-  join(&m, RP_CONCAT, bn, conv, twice, sum), add_fc(&m, 2);
+  int with_beta = join(&m, RP_ADD, bn, branch, -1, -1), row = join(&m, RP_CONCAT, bn, conv, twice, sum);
+  join(&m, RP_CONCAT, row, with_beta, -1, -1), add_fc(&m, 2);
   rp_net *net = net_of(&m);
   /* stem's filter 1; branch's 0, 1 and 3; conv's none */
   const uint8_t closed[8] = {0, 1, 1, 1, 0, 1, 0, 0};
@@ -325,10 +326,11 @@ static void rule_09_padding_contributes_nothing_to_a_sum_and_is_no_absence_itsel
   assert_string_equal(absent_in(net, closed, padded, text), "0100");
   assert_string_equal(absent_in(net, closed, sum, text), "0101");
   assert_string_equal(absent_in(net, closed, twice, text), "0100");
+  assert_string_equal(absent_in(net, closed, with_beta, text), "0100"); /* channel 3: the branch is absent, BN's beta is not */
   assert_string_equal(absent_in(net, closed, bn, text), "0100");
   assert_string_equal(frozen_in(net, closed, bn, RP_BN_BETA, text), "0 1 0 0");
   assert_string_equal(frozen_in(net, closed, conv, RP_CONV_WEIGHT, text), "0100 0100");
-  assert_string_equal(frozen_in(net, closed, last_of(&m), RP_FC_WEIGHT, text), "01000001000101 01000001000101");
+  assert_string_equal(frozen_in(net, closed, last_of(&m), RP_FC_WEIGHT, text), "010000010001010100 010000010001010100");
   const uint8_t none[8] = {0};
   assert_string_equal(absent_in(net, none, padded, text), "0000");
   assert_string_equal(absent_in(net, none, sum, text), "0000");
