@@ -5,6 +5,10 @@
 
 /* ---- The structures of graphs.h -------------------------------------------------------------- */
 
+/* Relative to a tensor's largest gradient, some of which are what is left when BN has taken out the rest. 1.4e-5 is what oneDNN's SSE 4.1
+ * kernels need; those of AVX-512 and AVX2 stay below 1e-5. */
+static const double TOLERANCE = 3e-5;
+
 static run run_of_structure(int i, int batch) {
   test_model m;
   STRUCTURES[i].make(&m);
@@ -19,7 +23,7 @@ static void each_structure_comes_close_to_plain_loops_in_all_purposes(void **unu
   (void)unused;
   for (int i = 0; i < N_STRUCTURES; i++) {
     run r = run_of_structure(i, 5);
-    assert_like_reference(&r, 1e-5, STRUCTURES[i].name);
+    assert_like_reference(&r, TOLERANCE, STRUCTURES[i].name);
     free_run(&r);
   }
 }
@@ -34,7 +38,7 @@ static void rule_8_and_9_each_structure_comes_close_to_plain_loops_with_gates_cl
     assert_true(r.layout->n_filters <= 256);
     for (int f = 0; f < r.layout->n_filters; f++) closed[f] = f < r.layout->convs[0].K ? f > 1 : f % 3 == 0;
     r.closed = closed;
-    assert_like_reference(&r, 1e-5, STRUCTURES[i].name);
+    assert_like_reference(&r, TOLERANCE, STRUCTURES[i].name);
     free_run(&r);
   }
 }
