@@ -16,6 +16,7 @@ typedef struct {
   size_t n_channels;                     /* lanes of padding included */
   float *gamma, *beta, *running[2];      /* [n_channels] copies; mean and variance */
   float *mean, *scale, *shift, *inverse; /* of the last forward: y = (x − mean) · scale + shift; 1 / sqrt(variance + epsilon) */
+  float *around;                         /* what the sums of a batch are taken around */
   double *sums[2];                       /* [n_channels], while they are summed up */
   float *gamma_gradient, *beta_gradient; /* sums since the last clear */
   float *of_mean, *of_deviation;         /* backward: terms of the gradient through mean and variance */
@@ -36,8 +37,9 @@ static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
   layer->own = bn;
   const size_t block = (size_t)layer->out.block, n = ((size_t)layer->out.channels + block - 1) / block * block;
   bn->n_channels = n;
-  float **const floats[] = {&bn->gamma, &bn->beta,    &bn->running[0],     &bn->running[1],    &bn->mean,    &bn->scale,
-                            &bn->shift, &bn->inverse, &bn->gamma_gradient, &bn->beta_gradient, &bn->of_mean, &bn->of_deviation};
+  float **const floats[] = {&bn->gamma,   &bn->beta,         &bn->running[0], &bn->running[1],     &bn->mean,
+                            &bn->scale,   &bn->shift,        &bn->inverse,    &bn->gamma_gradient, &bn->beta_gradient,
+                            &bn->of_mean, &bn->of_deviation, &bn->around};
   for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++) RP_TRY(rp_allocate(n, sizeof(float), floats[i], err));
   for (int i = 0; i < 2; i++) RP_TRY(rp_allocate(n, sizeof(double), &bn->sums[i], err));
   return RP_OK;
@@ -46,8 +48,9 @@ static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
 static void release(rp_layer *layer) {
   batch_norm *bn = layer->own;
   if (bn) {
-    float **const floats[] = {&bn->gamma, &bn->beta,    &bn->running[0],     &bn->running[1],    &bn->mean,    &bn->scale,
-                              &bn->shift, &bn->inverse, &bn->gamma_gradient, &bn->beta_gradient, &bn->of_mean, &bn->of_deviation};
+    float **const floats[] = {&bn->gamma,   &bn->beta,         &bn->running[0], &bn->running[1],     &bn->mean,
+                              &bn->scale,   &bn->shift,        &bn->inverse,    &bn->gamma_gradient, &bn->beta_gradient,
+                              &bn->of_mean, &bn->of_deviation, &bn->around};
     for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++) rp_free_pointer(floats[i]);
     rp_free_pointer(&bn->sums[0]), rp_free_pointer(&bn->sums[1]);
   }
@@ -111,7 +114,7 @@ static inline __attribute__((always_inline)) void hand_on(const float *restrict 
 /* One function per block size, so that the loops over channels have constant bounds. */
 #define FOR_BLOCK(block)                                                                                                                   \
   RP_VECTORISED static void bn_sum_##block(const batch_norm *bn, const float *x, size_t at, size_t n_pixels) {                             \
-    sum_plane(x, bn->running[0] + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, block);                                                \
+    sum_plane(x, bn->around + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, block);                                                    \
   }                                                                                                                                        \
   RP_VECTORISED static void bn_normalise_##block(const rp_layer *layer, const float *x, float *y, size_t at, size_t n_pixels) {            \
     const batch_norm *bn = layer->own;                                                                                                     \
@@ -154,15 +157,21 @@ static double values_per_channel(const rp_map *map) {
   return (double)map->batch * map->height * map->width;
 }
 
-/* Both sums are taken around the running mean, in one pass: near the batch's own, it leaves little to cancel. */
+/* Both sums are taken in one pass, around the mean of the first image: near the batch's own, that leaves little to cancel. */
 static void measure_batch(rp_layer *layer, double *variance) {
   batch_norm *bn = layer->own;
   const rp_map *in = &layer->ins[0];
   const double n = values_per_channel(in), unbiased = n > 1 ? n / (n - 1) : 1, momentum = layer->spec->momentum;
+  rp_map first = *in;
+  first.batch = 1;
+  memset(bn->around, 0, bn->n_channels * sizeof *bn->around);
+  for (int i = 0; i < 2; i++) memset(bn->sums[i], 0, bn->n_channels * sizeof *bn->sums[i]);
+  FOR_EACH_PLANE(&first, CALL(bn_sum, in->block, bn, in->values + from, at, n_pixels));
+  for (size_t c = 0; c < bn->n_channels; c++) bn->around[c] = (float)(bn->sums[0][c] / values_per_channel(&first));
   for (int i = 0; i < 2; i++) memset(bn->sums[i], 0, bn->n_channels * sizeof *bn->sums[i]);
   FOR_EACH_PLANE(in, CALL(bn_sum, in->block, bn, in->values + from, at, n_pixels));
   for (size_t c = 0; c < bn->n_channels; c++) {
-    const double off = bn->sums[0][c] / n, mean = (double)bn->running[0][c] + off;
+    const double off = bn->sums[0][c] / n, mean = (double)bn->around[c] + off;
     variance[c] = fmax(bn->sums[1][c] / n - off * off, 0);
     bn->mean[c] = (float)mean;
     bn->running[0][c] = (float)((1 - momentum) * (double)bn->running[0][c] + momentum * mean);
