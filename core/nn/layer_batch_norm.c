@@ -3,7 +3,7 @@
  *   y = (x − mean) · gamma / sqrt(variance + epsilon) + beta          Ioffe & Szegedy, ICML 2015
  *
  * In training mean and (biased) variance are the batch's, and the running ones move towards them, the variance as its unbiased estimate (as
- * in PyTorch); else they are the running ones. Sums of one plane are float32, those of planes double, in a fixed order. A channel that is
+ * in PyTorch); else they are the running ones. Sums of a few pixels are float32, those of these double, in a fixed order. A channel that is
  * absent has gamma and beta 0 in the copies, so it puts out 0 and hands no gradient on. */
 #include "core/nn/layer.h"
 
@@ -59,19 +59,27 @@ static void release(rp_layer *layer) {
 
 /* ---- One plane of `block` channels: `block` is a constant wherever these are inlined --------- */
 
-enum { WIDEST = 16 };
+/* Pixels that are summed up in float32 before they join the sum in double: few, since the error of a sum grows with its length. */
+enum { WIDEST = 16, SHORT_RUN = 64 };
+
+static inline size_t shorter(size_t n_pixels) {
+  return n_pixels < SHORT_RUN ? n_pixels : SHORT_RUN;
+}
 
 /* Sums of x − shift and of its squares. */
 static inline __attribute__((always_inline)) void sum_plane(const float *restrict x, const float *restrict shift, size_t n_pixels,
                                                             double *restrict sums, double *restrict squares, int block) {
-  float sum[WIDEST] = {0}, square[WIDEST] = {0};
-  for (size_t pixel = 0; pixel < n_pixels; pixel++, x += block)
-    for (int c = 0; c < block; c++) {
-      const float shifted = x[c] - shift[c];
-      sum[c] += shifted;
-      square[c] += shifted * shifted;
-    }
-  for (int c = 0; c < block; c++) sums[c] += (double)sum[c], squares[c] += (double)square[c];
+  for (size_t left = n_pixels, n; left > 0; left -= n) {
+    float sum[WIDEST] = {0}, square[WIDEST] = {0};
+    n = shorter(left);
+    for (size_t pixel = 0; pixel < n; pixel++, x += block)
+      for (int c = 0; c < block; c++) {
+        const float shifted = x[c] - shift[c];
+        sum[c] += shifted;
+        square[c] += shifted * shifted;
+      }
+    for (int c = 0; c < block; c++) sums[c] += (double)sum[c], squares[c] += (double)square[c];
+  }
 }
 
 static inline __attribute__((always_inline)) void normalise_plane(const float *restrict x, float *restrict y, const float *restrict mean,
@@ -89,18 +97,21 @@ static inline __attribute__((always_inline)) void normalise_plane(const float *r
 static inline __attribute__((always_inline)) void sum_gradients(float *restrict dy, const float *restrict y, const float *restrict x,
                                                                 const float *restrict mean, size_t n_pixels, double *restrict plain,
                                                                 double *restrict with_x, int has_relu, int block) {
-  float sum[WIDEST] = {0}, product[WIDEST] = {0};
-  for (size_t pixel = 0; pixel < n_pixels; pixel++, x += block, y += block, dy += block)
-    for (int c = 0; c < block; c++) {
-      float kept = dy[c];
-      if (has_relu) {
-        kept = y[c] > 0 ? kept : 0;
-        dy[c] = kept;
+  for (size_t left = n_pixels, n; left > 0; left -= n) {
+    float sum[WIDEST] = {0}, product[WIDEST] = {0};
+    n = shorter(left);
+    for (size_t pixel = 0; pixel < n; pixel++, x += block, y += block, dy += block)
+      for (int c = 0; c < block; c++) {
+        float kept = dy[c];
+        if (has_relu) {
+          kept = y[c] > 0 ? kept : 0;
+          dy[c] = kept;
+        }
+        sum[c] += kept;
+        product[c] += kept * (x[c] - mean[c]);
       }
-      sum[c] += kept;
-      product[c] += kept * (x[c] - mean[c]);
-    }
-  for (int c = 0; c < block; c++) plain[c] += (double)sum[c], with_x[c] += (double)product[c];
+    for (int c = 0; c < block; c++) plain[c] += (double)sum[c], with_x[c] += (double)product[c];
+  }
 }
 
 static inline __attribute__((always_inline)) void hand_on(const float *restrict dy, const float *restrict x, float *restrict dx,
