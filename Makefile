@@ -112,6 +112,13 @@ test: deps
 	@$(MAKE) --no-print-directory all tests $(TEST_PLUGINS)
 	@BUILD=$(BUILD) sh tests/run.sh $(TESTS)
 
+# The engine beside PyTorch. PEERS=--brief leaves out what takes long.
+PEER_DRIVERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*.c))
+test-peers: deps
+	@$(call install_missing,python3-torch python3-numpy)
+	@$(MAKE) --no-print-directory $(PEER_DRIVERS)
+	@BUILD=$(BUILD) sh tests/parity/run.sh $(PEERS)
+
 # The tests that a sanitizer build runs: what is in memory and what comes from outside.
 test-sanitized: deps
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined all-and-tests
@@ -156,10 +163,11 @@ help:
 	@echo "make demo        deps, build, a small sweep on generated images, its table and figures"
 	@echo "make test        deps, build, all tests"
 	@echo "make test-sanitized   the unit, fault and corpus tests under the address and undefined-behaviour sanitizers"
+	@echo "make test-peers  outputs, gradients, optimizers, schedules beside PyTorch's (PEERS=--brief: under 3 minutes)"
 	@echo "make fuzz FUZZ_SECONDS=60   each parser of files from outside under libFuzzer"
 	@echo "make bench       training speed beside PyTorch (BENCH='5 --model c3 --evaluate')"
 	@echo "make install PREFIX=/usr/local"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all deps demo test test-sanitized all-and-tests tests install fuzz bench clean help
+.PHONY: all deps demo test test-peers test-sanitized all-and-tests tests install fuzz bench clean help
