@@ -3,7 +3,7 @@
  * The input is copied, image by image, with its padding, so that every patch lies inside. In blocks of 16 channels one tap's weights of a
  * block are one register, and all taps of a kernel of up to 5×5 fit into registers while a filter's list is walked. An image of up to three
  * channels lies channel by channel within each pixel: a row of taps is then one register. Sums go image by image, entry by entry, in a
- * fixed order. */
+ * fixed order; an image's own are taken alone first, which keeps rows of additions short. */
 #include "core/nn/sparse_gradient.h"
 
 #include "core/base/memory.h"
@@ -28,7 +28,7 @@ struct rp_sparse_gradient {
   float *padded;        /* [n_blocks] planes, and room to read past the end */
   entries lists[BLOCK]; /* of one block of filters */
   float *sums;          /* [K][n_blocks][taps][16]; an image: [K][kernel][16] */
-  float *bias_sums;     /* [K] */
+  double *bias_sums;    /* [K] */
 };
 
 int rp_sparse_gradient_fits(const rp_layer *conv, const rp_layer *pool) {
@@ -63,7 +63,7 @@ rp_status rp_sparse_gradient_create(const rp_layer *conv, const rp_layer *pool, 
   }
   const size_t taps = (size_t)(made->is_image ? window.kernel : window.kernel * window.kernel);
   RP_TRY(rp_allocate(K * made->n_blocks * taps * BLOCK, sizeof(float), &made->sums, err));
-  RP_TRY(rp_allocate(K, sizeof(float), &made->bias_sums, err));
+  RP_TRY(rp_allocate(K, sizeof *made->bias_sums, &made->bias_sums, err));
   *out = made;
   made = NULL;
   return RP_OK;
@@ -134,7 +134,7 @@ static void list_block(rp_sparse_gradient *self, int image, int block) {
 KERNEL_CODE void sum_block(const entries *list, const float *plane, int width, float *sums, const int kernel) {
   __m512 sum[LARGEST_KERNEL * LARGEST_KERNEL];
   UNROLLED
-  for (int t = 0; t < kernel * kernel; t++) sum[t] = _mm512_loadu_ps(sums + t * BLOCK);
+  for (int t = 0; t < kernel * kernel; t++) sum[t] = _mm512_setzero_ps();
   for (int i = 0; i < list->n; i++) {
     const __m512 gradient = _mm512_set1_ps(list->gradients[i]);
     const float *patch = plane + (ptrdiff_t)list->places[i] * BLOCK;
@@ -144,14 +144,14 @@ KERNEL_CODE void sum_block(const entries *list, const float *plane, int width, f
       sum[r * kernel + s] = _mm512_fmadd_ps(gradient, _mm512_loadu_ps(patch + ((ptrdiff_t)r * width + s) * BLOCK), sum[r * kernel + s]);
   }
   UNROLLED
-  for (int t = 0; t < kernel * kernel; t++) _mm512_storeu_ps(sums + t * BLOCK, sum[t]);
+  for (int t = 0; t < kernel * kernel; t++) _mm512_storeu_ps(sums + t * BLOCK, _mm512_add_ps(_mm512_loadu_ps(sums + t * BLOCK), sum[t]));
 }
 
 /* One filter's list against an image: entries take turns in two sets of sums, which hides the time that one sum takes. */
 KERNEL_CODE void sum_image(const entries *list, const float *image, int width, int channels, float *sums, const int kernel) {
   __m512 sum[2][LARGEST_KERNEL];
   UNROLLED
-  for (int r = 0; r < kernel; r++) sum[0][r] = _mm512_loadu_ps(sums + r * BLOCK), sum[1][r] = _mm512_setzero_ps();
+  for (int r = 0; r < kernel; r++) sum[0][r] = sum[1][r] = _mm512_setzero_ps();
   for (int i = 0; i + 1 < list->n; i += 2) UNROLLED
   for (int j = 0; j < 2; j++) {
     const __m512 gradient = _mm512_set1_ps(list->gradients[i + j]);
@@ -168,7 +168,8 @@ KERNEL_CODE void sum_image(const entries *list, const float *image, int width, i
       sum[0][r] = _mm512_fmadd_ps(gradient, _mm512_loadu_ps(patch + (ptrdiff_t)r * width * channels), sum[0][r]);
   }
   UNROLLED
-  for (int r = 0; r < kernel; r++) _mm512_storeu_ps(sums + r * BLOCK, _mm512_add_ps(sum[0][r], sum[1][r]));
+  for (int r = 0; r < kernel; r++)
+    _mm512_storeu_ps(sums + r * BLOCK, _mm512_add_ps(_mm512_loadu_ps(sums + r * BLOCK), _mm512_add_ps(sum[0][r], sum[1][r])));
 }
 
 #define FOR_KERNEL(kernel)                                                                                                                 \
@@ -204,6 +205,13 @@ static void add_filter(const rp_sparse_gradient *self, const entries *list, int 
 }
 #endif
 
+/* In double: a bias sums as many values as all weights of its filter together, and has no product to hide an error. */
+static double sum_of(const entries *list) {
+  double sum = 0;
+  for (int i = 0; i < list->n; i++) sum += (double)list->gradients[i];
+  return sum;
+}
+
 void rp_sparse_gradient_add(rp_sparse_gradient *self) {
   const int K = self->conv->out.channels;
   for (int image = 0; image < self->conv->out.batch; image++) {
@@ -212,7 +220,7 @@ void rp_sparse_gradient_add(rp_sparse_gradient *self) {
       list_block(self, image, first / BLOCK);
       for (int k = first; k < first + BLOCK && k < K; k++) {
         const entries *list = &self->lists[k - first];
-        for (int i = 0; i < list->n; i++) self->bias_sums[k] += list->gradients[i];
+        self->bias_sums[k] += sum_of(list);
         add_filter(self, list, k);
       }
     }
@@ -222,7 +230,7 @@ void rp_sparse_gradient_add(rp_sparse_gradient *self) {
 void rp_sparse_gradient_clear(rp_sparse_gradient *self) {
   const size_t K = (size_t)self->conv->out.channels, taps = (size_t)(self->is_image ? self->kernel : self->kernel * self->kernel);
   memset(self->sums, 0, K * self->n_blocks * taps * BLOCK * sizeof(float));
-  memset(self->bias_sums, 0, K * sizeof(float));
+  memset(self->bias_sums, 0, K * sizeof *self->bias_sums);
 }
 
 void rp_sparse_gradient_get(const rp_sparse_gradient *self, float *weights, float *bias) {
@@ -233,5 +241,5 @@ void rp_sparse_gradient_get(const rp_sparse_gradient *self, float *weights, floa
         for (size_t s = 0; s < R; s++, weights++)
           *weights = self->is_image ? self->sums[(k * R + r) * BLOCK + s * C + c]
                                     : self->sums[((k * self->n_blocks + c / BLOCK) * R * R + r * R + s) * BLOCK + c % BLOCK];
-  if (bias) memcpy(bias, self->bias_sums, K * sizeof *bias);
+  for (size_t k = 0; bias && k < K; k++) bias[k] = (float)self->bias_sums[k];
 }
