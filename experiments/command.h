@@ -13,7 +13,8 @@
   X("report", rp_command_report, "a table with statistics")                                                                                \
   X("plot", rp_command_plot, "figures")                                                                                                    \
   X("data", rp_command_data, "data sets: list, fetch NAME, verify NAME")                                                                   \
-  X("rankers", rp_command_rankers, "ranking criteria: list, info NAME")
+  X("rankers", rp_command_rankers, "ranking criteria: list, info NAME")                                                                    \
+  X("bench", rp_command_bench, "measured speed of models, beside the bound that their convolutions set")
 
 /* Each parses its own arguments (arguments[0] is "repr NAME"). */
 #define RP_COMMAND_DECLARATION(name, function, help) rp_status function(int n, char **arguments, rp_error *err);
