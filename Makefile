@@ -116,7 +116,7 @@ test: deps
 PEER_DRIVERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*.c))
 test-peers: deps
 	@$(call install_missing,python3-torch python3-numpy)
-	@$(MAKE) --no-print-directory $(PEER_DRIVERS)
+	@$(MAKE) --no-print-directory all $(PEER_DRIVERS)
 	@BUILD=$(BUILD) sh tests/parity/run.sh $(PEERS)
 
 # The tests that a sanitizer build runs: what is in memory and what comes from outside.
@@ -162,7 +162,7 @@ help:
 	@echo "make demo        deps, build, a small sweep on generated images, its table and figures"
 	@echo "make test        deps, build, all tests"
 	@echo "make test-sanitized   the unit, fault and corpus tests under the address and undefined-behaviour sanitizers"
-	@echo "make test-peers  outputs, gradients, optimizers, schedules beside PyTorch's (PEERS=--brief: under 3 minutes)"
+	@echo "make test-peers  outputs, gradients, optimizers, schedules, whole trials beside PyTorch's (PEERS=--brief: under 3 minutes)"
 	@echo "make fuzz FUZZ_SECONDS=60   each parser of files from outside under libFuzzer"
 	@echo "make bench       training and evaluation speed beside PyTorch (BENCH='5 --model resnet --batch 128')"
 	@echo "make install PREFIX=/usr/local"

@@ -12,6 +12,7 @@
   X("show", rp_command_show, "one trial whole")                                                                                            \
   X("report", rp_command_report, "a table with statistics")                                                                                \
   X("plot", rp_command_plot, "figures")                                                                                                    \
+  X("export", rp_command_export, "one trial whole as an .npz: weights, gates, scores")                                                     \
   X("data", rp_command_data, "data sets: list, fetch NAME, verify NAME")                                                                   \
   X("rankers", rp_command_rankers, "ranking criteria: list, info NAME")                                                                    \
   X("bench", rp_command_bench, "measured speed of models, beside the bound that their convolutions set")
@@ -26,5 +27,8 @@ rp_status rp_command_experiment(const char *given, char **name, rp_error *err);
 
 /* $REPR_DB, else results/repr.db: where `--db` does not say. */
 const char *rp_default_database(void);
+
+/* results/repr.db → results/repr.states: what lies beside a database has its name. The caller frees. */
+rp_status rp_beside_database(const char *database, const char *ending, char **out, rp_error *err);
 
 #endif
