@@ -151,8 +151,7 @@ fuzz: deps
 
 bench: all
 	@$(call install_missing,python3-torch)
-	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/bench_train
-	PYTHON=/usr/bin/python3 sh tests/bench/compare.sh $(BUILD)/tests/bench/bench_train $(BENCH)
+	PYTHON=/usr/bin/python3 sh tests/bench/compare.sh $(BUILD)/repr $(BENCH)
 
 clean:
 	rm -rf build build-*
@@ -165,7 +164,7 @@ help:
 	@echo "make test-sanitized   the unit, fault and corpus tests under the address and undefined-behaviour sanitizers"
 	@echo "make test-peers  outputs, gradients, optimizers, schedules, whole trials beside PyTorch's (PEERS=--brief: under 3 minutes)"
 	@echo "make fuzz FUZZ_SECONDS=60   each parser of files from outside under libFuzzer"
-	@echo "make bench       training speed beside PyTorch (BENCH='5 --model c3 --evaluate')"
+	@echo "make bench       training and evaluation speed beside PyTorch (BENCH='5 --model resnet --batch 128')"
 	@echo "make install PREFIX=/usr/local"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -115,6 +115,7 @@ static rp_status run(run_arguments *arguments, rp_error *err) {
   RP_CLEANUP(rp_campaign_free) rp_campaign campaign = {0};
   RP_TRY(rp_campaign_open(arguments->experiment, arguments->sets, arguments->n_sets, arguments->data, &campaign, err));
   fputs(campaign.notes, stderr);
+  if (!rp_file_exists(arguments->database)) fprintf(stderr, "new database: %s\n", arguments->database);
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(arguments->database, RP_STORE_WRITE, &store, err));
   RP_CLEANUP(rp_free_pointer) char *states = NULL;

@@ -1,6 +1,7 @@
 /* keys.c: the table of an experiment file's keys. What is done with tables of keys is in keys_check.c. */
 #include "experiments/config/keys.h"
 
+#include "core/nn/model.h"
 #include "core/nn/optimizer.h"
 #include "core/nn/schedule.h"
 
@@ -9,6 +10,7 @@
 #define OR_WORD(code, name, help) "|" name
 #define OPTIMIZERS RP_OPTIMIZER_LIST(OR_OPTIMIZER)
 #define SCHEDULES RP_SCHEDULE_LIST(OR_WORD)
+#define CONVOLUTIONS RP_CONVOLUTION_LIST(OR_WORD)
 #define DECAYS RP_DECAY_LIST(OR_WORD)
 
 /* Data sets that lie in files. */
@@ -110,6 +112,12 @@ static const rp_key ROWS[] = {
      .highest = 65536,
      .fallback = "64",
      .help = "images per step",
+     .since = "1.0"},
+    {.name = "train.convolution",
+     .type = RP_KEY_WORD,
+     .words = CONVOLUTIONS,
+     .fallback = "auto",
+     .help = "what convolutions are computed by; decides the last bits, and the time",
      .since = "1.0"},
     {.name = "train.threads",
      .type = RP_KEY_INTEGER,

@@ -13,6 +13,8 @@ const char *rp_phase_name(rp_phase phase) {
   return phase == RP_PHASE_SUB ? "sub" : "full";
 }
 
+#define OR_WORD(code, name, help) "|" name
+
 /* What steps are made from. */
 typedef struct {
   const rp_node *config;   /* resolved */
@@ -416,6 +418,7 @@ static rp_status build_steps(builder *self, uint32_t epochs, rp_program *program
   program->first_final_epoch = self->last_regrow + 1;
   program->ends_in_sub = self->phase == RP_PHASE_SUB;
   program->threads = integer_at(self->config, "train.threads");
+  program->convolution = (rp_convolution)word_at(self->config, "train.convolution", RP_CONVOLUTION_LIST(OR_WORD));
   program->optimizer = self->train.optimizer;
   return RP_OK;
 }

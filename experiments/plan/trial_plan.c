@@ -224,6 +224,7 @@ static rp_status build(const rp_node *config, const rp_dataset *dataset, const c
   rp_image_shape shape = {dataset->channels, dataset->height, dataset->width, dataset->n_classes};
   RP_TRY(rp_model_build(rp_node_get(config, "model"), shape, &plan->model, &plan->model_json, err));
   RP_TRY(rp_program_build(config, dataset->n[RP_TRAIN], &plan->program, err));
+  plan->model.convolution = plan->program.convolution;
   RP_TRY(rp_program_check(&plan->program, &plan->model, err));
   RP_TRY(check_augmentation(config, &plan->program, dataset, err));
   RP_TRY(list_filters(plan, err));

@@ -107,7 +107,9 @@ static rp_status open_dataset(rp_session *session, const rp_node *config, const 
 
 static rp_status open_net(rp_session *session, rp_error *err) {
   const rp_trial_plan *plan = &session->plan;
-  if (session->net && session->net_threads == plan->program.threads && strcmp(session->net_json, plan->model_json) == 0) return RP_OK;
+  if (session->net && session->net_threads == plan->program.threads && strcmp(session->net_json, plan->model_json) == 0 &&
+      rp_net_model(session->net)->convolution == plan->model.convolution)
+    return RP_OK;
   close_net(session);
   RP_TRY(rp_copy_string(plan->model_json, &session->net_json, err));
   session->net_threads = plan->program.threads;

@@ -178,9 +178,10 @@ static void missing_keys_get_their_defaults(void **unused) {
   assert_ok(rp_keys_fill(&rp_experiment_keys, "", node, &err), err);
   assert_json(rp_node_get(node, "data"),
               "{\"augment\":\"none\",\"name\":\"cifar10\",\"split_seed\":0,\"train\":\"all\",\"validation\":5000}");
-  assert_json(rp_node_get(node, "train"),
-              "{\"batch\":64,\"last_batch\":\"drop\",\"optimizer\":{\"decay\":\"all\",\"lr\":0.01,\"momentum\":0.9,\"name\":\"momentum\","
-              "\"weight_decay\":0},\"schedule\":{\"name\":\"constant\"},\"threads\":1}");
+  assert_json(
+      rp_node_get(node, "train"),
+      "{\"batch\":64,\"convolution\":\"auto\",\"last_batch\":\"drop\",\"optimizer\":{\"decay\":\"all\",\"lr\":0.01,\"momentum\":0.9,\"name\":\"momentum\","
+      "\"weight_decay\":0},\"schedule\":{\"name\":\"constant\"},\"threads\":1}");
   assert_json(rp_node_get(node, "score"), "{\"data\":\"auto\",\"images\":\"auto\"}");
   assert_json(rp_node_get(node, "model"), "{\"name\":\"c3-authors\"}");
   assert_json(rp_node_get(node, "seeds"), "[1]");
