@@ -18,7 +18,7 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. $(CFLAGS) $(WARNINGS) $(WERROR_FLAGS) -ffp-contract=off -fvisibility=hidden -fPIC $(SANITIZE_FLAGS)
 ALL_LDFLAGS := $(SANITIZE_FLAGS) -rdynamic $(LDFLAGS)
-LIBRARIES := -ldnnl -llapacke -lopenblas -lyaml -lsqlite3 -lxxhash -lgomp -ldl -lpthread -lm
+LIBRARIES := -ldnnl -llapacke -lopenblas -lyaml -lsqlite3 -lxxhash -lcurl -larchive -lmd -lz -lgomp -ldl -lpthread -lm
 
 LIBRARY_SOURCES := $(filter-out experiments/main.c,$(wildcard core/*/*.c results/*.c plots/*.c experiments/*.c experiments/*/*.c))
 EMBEDDED_OBJECTS := $(patsubst %,$(BUILD)/objects/%.o,$(wildcard results/*.sql plots/*.gp plots/*.csv))
@@ -87,7 +87,7 @@ $(TESTS): | $(RANKERS) $(TEST_PLUGINS)
 
 # What building, running and testing needs, as Debian packages. clang and its runtime are for `make fuzz` only.
 PACKAGES := gcc make libdnnl-dev libopenblas-dev liblapacke-dev libyaml-dev libsqlite3-dev libxxhash-dev librandom123-dev libcmocka-dev \
-            gnuplot-nox fonts-dejavu-core
+            zlib1g-dev libcurl4-openssl-dev libarchive-dev libmd-dev gnuplot-nox fonts-dejavu-core
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 deps:
@@ -116,7 +116,7 @@ test: deps
 PEER_DRIVERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*.c))
 test-peers: deps
 	@$(call install_missing,python3-torch python3-numpy)
-	@$(MAKE) --no-print-directory $(PEER_DRIVERS)
+	@$(MAKE) --no-print-directory all $(PEER_DRIVERS)
 	@BUILD=$(BUILD) sh tests/parity/run.sh $(PEERS)
 
 # The tests that a sanitizer build runs: what is in memory and what comes from outside.
@@ -151,8 +151,7 @@ fuzz: deps
 
 bench: all
 	@$(call install_missing,python3-torch)
-	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/bench_train
-	PYTHON=/usr/bin/python3 sh tests/bench/compare.sh $(BUILD)/tests/bench/bench_train $(BENCH)
+	PYTHON=/usr/bin/python3 sh tests/bench/compare.sh $(BUILD)/repr $(BENCH)
 
 clean:
 	rm -rf build build-*
@@ -163,9 +162,9 @@ help:
 	@echo "make demo        deps, build, a small sweep on generated images, its table and figures"
 	@echo "make test        deps, build, all tests"
 	@echo "make test-sanitized   the unit, fault and corpus tests under the address and undefined-behaviour sanitizers"
-	@echo "make test-peers  outputs, gradients, optimizers, schedules beside PyTorch's (PEERS=--brief: under 3 minutes)"
+	@echo "make test-peers  outputs, gradients, optimizers, schedules, whole trials beside PyTorch's (PEERS=--brief: under 3 minutes)"
 	@echo "make fuzz FUZZ_SECONDS=60   each parser of files from outside under libFuzzer"
-	@echo "make bench       training speed beside PyTorch (BENCH='5 --model c3 --evaluate')"
+	@echo "make bench       training and evaluation speed beside PyTorch (BENCH='5 --model resnet --batch 128')"
 	@echo "make install PREFIX=/usr/local"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -12,14 +12,23 @@
   X("show", rp_command_show, "one trial whole")                                                                                            \
   X("report", rp_command_report, "a table with statistics")                                                                                \
   X("plot", rp_command_plot, "figures")                                                                                                    \
-  X("rankers", rp_command_rankers, "ranking criteria: list, info NAME")
+  X("export", rp_command_export, "one trial whole as an .npz: weights, gates, scores")                                                     \
+  X("data", rp_command_data, "data sets: list, fetch NAME, verify NAME")                                                                   \
+  X("rankers", rp_command_rankers, "ranking criteria: list, info NAME")                                                                    \
+  X("bench", rp_command_bench, "measured speed of models, beside the bound that their convolutions set")
 
 /* Each parses its own arguments (arguments[0] is "repr NAME"). */
 #define RP_COMMAND_DECLARATION(name, function, help) rp_status function(int n, char **arguments, rp_error *err);
 RP_COMMAND_LIST(RP_COMMAND_DECLARATION)
 #undef RP_COMMAND_DECLARATION
 
+/* The name of an experiment that is given by its name or by its file. The caller frees. Errors: RP_EINPUT, where a file cannot be read. */
+rp_status rp_command_experiment(const char *given, char **name, rp_error *err);
+
 /* $REPR_DB, else results/repr.db: where `--db` does not say. */
 const char *rp_default_database(void);
+
+/* results/repr.db → results/repr.states: what lies beside a database has its name. The caller frees. */
+rp_status rp_beside_database(const char *database, const char *ending, char **out, rp_error *err);
 
 #endif

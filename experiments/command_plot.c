@@ -2,6 +2,8 @@
 #include "experiments/command.h"
 #include "plots/figure.h"
 
+#include "core/base/memory.h"
+
 #include <argp.h>
 #include <stdio.h>
 
@@ -68,6 +70,9 @@ rp_status rp_command_plot(int n, char **arguments, rp_error *err) {
                            .options = {.format = RP_PLOT_PNG, .folder = "plots/out", .written = print_path}};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
+  RP_CLEANUP(rp_free_pointer) char *name = NULL;
+  RP_TRY(rp_command_experiment(parsed.experiment, &name, err));
+  parsed.experiment = name;
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
   return rp_plot(store, parsed.experiment, parsed.figure, &parsed.options, err);

@@ -2,6 +2,8 @@
 #include "experiments/command.h"
 #include "results/report.h"
 
+#include "core/base/memory.h"
+
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +68,9 @@ rp_status rp_command_report(int n, char **arguments, rp_error *err) {
   report_arguments parsed = {.database = rp_default_database(), .format = RP_REPORT_TEXT};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
+  RP_CLEANUP(rp_free_pointer) char *name = NULL;
+  RP_TRY(rp_command_experiment(parsed.experiment, &name, err));
+  parsed.experiment = name;
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
   return write_report(store, &parsed, err);

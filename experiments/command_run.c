@@ -90,8 +90,7 @@ static const struct argp ARGP = {
     0,
     0};
 
-/* results/repr.db → results/repr.states */
-static rp_status beside(const char *database, const char *ending, char **out, rp_error *err) {
+rp_status rp_beside_database(const char *database, const char *ending, char **out, rp_error *err) {
   size_t length = strlen(database);
   if (length > 3 && strcmp(database + length - 3, ".db") == 0) length -= 3;
   RP_CLEANUP(rp_text_free) rp_text text = {0};
@@ -116,12 +115,13 @@ static rp_status run(run_arguments *arguments, rp_error *err) {
   RP_CLEANUP(rp_campaign_free) rp_campaign campaign = {0};
   RP_TRY(rp_campaign_open(arguments->experiment, arguments->sets, arguments->n_sets, arguments->data, &campaign, err));
   fputs(campaign.notes, stderr);
+  if (!rp_file_exists(arguments->database)) fprintf(stderr, "new database: %s\n", arguments->database);
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(arguments->database, RP_STORE_WRITE, &store, err));
   RP_CLEANUP(rp_free_pointer) char *states = NULL;
   RP_CLEANUP(rp_free_pointer) char *logs = NULL;
-  RP_TRY(beside(arguments->database, ".states", &states, err));
-  RP_TRY(beside(arguments->database, ".logs", &logs, err));
+  RP_TRY(rp_beside_database(arguments->database, ".states", &states, err));
+  RP_TRY(rp_beside_database(arguments->database, ".logs", &logs, err));
   int lock_fd;
   RP_TRY(lock(states, arguments->database, &lock_fd, err));
   arguments->options.states = states;

@@ -36,28 +36,6 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 static const struct argp ARGP = {
     OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events. TRIAL is the beginning of its id, or ARM/SEED.", 0, 0, 0};
 
-static int is_named(const rp_trial_result *trial, const char *name) {
-  char hex[RP_ID_HEX + 1];
-  rp_id_hex(trial->trial, hex);
-  if (strlen(name) <= RP_ID_HEX && strncmp(hex, name, strlen(name)) == 0) return 1;
-  const char *slash = strrchr(name, '/');
-  if (!slash || strtoll(slash + 1, NULL, 10) != trial->seed) return 0;
-  size_t length = (size_t)(slash - name);
-  return strlen(trial->arm) == length && strncmp(trial->arm, name, length) == 0;
-}
-
-/* The same trial in several experiments is one. */
-static rp_status find_trial(const rp_trial_list *trials, const char *name, const rp_trial_result **out, rp_error *err) {
-  *out = NULL;
-  for (int i = 0; i < trials->n; i++) {
-    if (!is_named(&trials->trials[i], name)) continue;
-    if (*out && !rp_id_equal((*out)->trial, trials->trials[i].trial))
-      return rp_fail(err, RP_EUSAGE, "'%s' fits more than one trial; give more of the id (see `repr status`)", name);
-    *out = &trials->trials[i];
-  }
-  return *out ? RP_OK : rp_fail(err, RP_EUSAGE, "no trial '%s'; `repr status` lists them", name);
-}
-
 static rp_status print_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
   (void)err;
   int *n_rows = user;
@@ -103,6 +81,6 @@ rp_status rp_command_show(int n, char **arguments, rp_error *err) {
   RP_CLEANUP(rp_trial_list_free) rp_trial_list trials = {0};
   RP_TRY(rp_query_trials(store, NULL, &trials, err));
   const rp_trial_result *trial;
-  RP_TRY(find_trial(&trials, parsed.trial, &trial, err));
+  RP_TRY(rp_trial_list_find(&trials, parsed.trial, &trial, err));
   return show(store, trial, err);
 }

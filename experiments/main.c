@@ -1,5 +1,8 @@
 /* main.c: finds the subcommand, runs it, prints its error, turns its status into the exit status. */
 #include "experiments/command.h"
+#include "core/base/memory.h"
+#include "experiments/config/experiment.h"
+#include "experiments/config/find.h"
 #include "experiments/work/worker.h"
 
 #include "core/base/spelling.h"
@@ -26,6 +29,13 @@ enum { N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0], WORKER_FD = 3 };
 const char *rp_default_database(void) {
   const char *environment = getenv("REPR_DB");
   return environment && *environment ? environment : "results/repr.db";
+}
+
+rp_status rp_command_experiment(const char *given, char **name, rp_error *err) {
+  if (!rp_is_file_name(given)) return rp_copy_string(given, name, err);
+  RP_CLEANUP(rp_experiment_free) rp_experiment experiment = {0};
+  RP_TRY(rp_experiment_load(given, NULL, 0, &experiment, err));
+  return rp_copy_string(experiment.name, name, err);
 }
 
 static void print_help(FILE *out) {

@@ -155,7 +155,7 @@ static void write_script(const rp_figure_data *data, const comparison *all, cons
   add_block(script, "baselines", &rows->baselines);
   double legend = write_legend(data, all, script);
   rp_text_format(script, "below = %g\npanel = %g\nlabel_points = %g\nseed_colour = '%s'\nmean_colour = '%s'\nrange_colour = '%s'\n", legend,
-                 all->rows_height, 10 + 3.75 * all->longest_label, DOT_COLOUR, MEAN_COLOUR, RANGE_COLOUR);
+                 all->rows_height, 10 + 4.5 * all->longest_label, DOT_COLOUR, MEAN_COLOUR, RANGE_COLOUR);
   *height = legend + 24 + all->rows_height + 6; /* axis, panel, top: as in criteria.gp */
 }
 

@@ -168,11 +168,13 @@ void rp_script_seeds(rp_text *text, int fewest, int most) {
 }
 
 void rp_script_provenance(rp_text *text, const rp_trial_list *trials) {
-  int is_generated = 0, n_failed = 0;
+  int is_generated = 0, n_failed = 0, n_unfinished = 0;
   for (int i = 0; i < trials->n; i++) {
     is_generated |= strcmp(trials->trials[i].data, "shapes") == 0;
     n_failed += trials->trials[i].status == RP_TRIAL_FAILED;
+    n_unfinished += trials->trials[i].status == RP_TRIAL_PENDING || trials->trials[i].status == RP_TRIAL_RUNNING;
   }
   if (n_failed) rp_text_format(text, "\n%d of %d trials failed.", n_failed, trials->n);
+  if (n_unfinished) rp_text_format(text, "\n%d of %d trials are unfinished.", n_unfinished, trials->n);
   if (is_generated) rp_text_add(text, "\nGenerated images: illustrates, proves nothing.");
 }

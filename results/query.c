@@ -128,6 +128,137 @@ void rp_trial_list_free(rp_trial_list *list) {
   *list = (rp_trial_list){0};
 }
 
+static int is_named(const rp_trial_result *trial, const char *name) {
+  char hex[RP_ID_HEX + 1];
+  rp_id_hex(trial->trial, hex);
+  if (strlen(name) <= RP_ID_HEX && strncmp(hex, name, strlen(name)) == 0) return 1;
+  const char *slash = strrchr(name, '/');
+  if (!slash || strtoll(slash + 1, NULL, 10) != trial->seed) return 0;
+  size_t length = (size_t)(slash - name);
+  return strlen(trial->arm) == length && strncmp(trial->arm, name, length) == 0;
+}
+
+/* With the ids to choose from. */
+static rp_status fail_ambiguous(const rp_trial_list *list, const char *name, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  for (int i = 0; i < list->n; i++) {
+    char hex[RP_ID_HEX + 1];
+    if (!is_named(&list->trials[i], name)) continue;
+    rp_id_hex(list->trials[i].trial, hex);
+    rp_text_format(&text, "%s%.12s (%s of %s)", text.length ? ", " : "", hex, list->trials[i].arm, list->trials[i].experiment);
+  }
+  RP_TRY(rp_text_check(&text, err));
+  return rp_fail(err, RP_EUSAGE, "'%s' fits more than one trial: %s", name, rp_text_string(&text));
+}
+
+rp_status rp_trial_list_find(const rp_trial_list *list, const char *name, const rp_trial_result **out, rp_error *err) {
+  *out = NULL;
+  for (int i = 0; i < list->n; i++) {
+    if (!is_named(&list->trials[i], name)) continue;
+    if (*out && !rp_id_equal((*out)->trial, list->trials[i].trial)) return fail_ambiguous(list, name, err);
+    *out = &list->trials[i];
+  }
+  return *out ? RP_OK : rp_fail(err, RP_EUSAGE, "no trial '%s'; `repr status` lists them", name);
+}
+
+/* ---- Paths ----------------------------------------------------------------------------------- */
+
+static const char PATH_SQL[] =
+    "SELECT p.step, s.id, s.digest, s.op, s.epoch, s.cycle, s.phase = 'sub', s.lr, s.train_loss, s.train_acc, s.val_loss, s.val_acc, "
+    "s.test_loss, s.test_acc, coalesce(s.regrown, -1), coalesce(s.constraints_asked, -1), coalesce(s.constraints_met, -1), s.max_cos_left, "
+    "coalesce(p.request, 0), coalesce(d.count, -1), coalesce(d.limits_used, -1), coalesce(d.ties_at_cut, -1) "
+    "FROM trials t JOIN paths p ON p.trial = t.trial JOIN states s ON s.state = p.state LEFT JOIN requests d ON d.request = p.request "
+    "WHERE t.id = ?1 ORDER BY p.step";
+
+static rp_status read_path_step(sqlite3_stmt *row, rp_path_step *step, rp_error *err) {
+  double *const numbers[] = {&step->lr,      &step->train_loss, &step->train_acc, &step->val_loss,
+                             &step->val_acc, &step->test_loss,  &step->test_acc};
+  step->id = rp_sql_id(row, 1);
+  step->digest = rp_sql_id(row, 2);
+  step->epoch = sqlite3_column_int(row, 4);
+  step->cycle = sqlite3_column_int(row, 5);
+  step->is_sub = sqlite3_column_int(row, 6);
+  for (int i = 0; i < (int)(sizeof numbers / sizeof *numbers); i++) *numbers[i] = rp_sql_double(row, 7 + i);
+  step->regrown = sqlite3_column_int(row, 14);
+  step->constraints_asked = sqlite3_column_int64(row, 15);
+  step->constraints_met = sqlite3_column_int64(row, 16);
+  step->max_cos_left = rp_sql_double(row, 17);
+  step->request = sqlite3_column_int64(row, 18);
+  step->count = sqlite3_column_int(row, 19);
+  step->limits_used = sqlite3_column_int(row, 20);
+  step->ties_at_cut = sqlite3_column_int(row, 21);
+  return rp_sql_text(row, 3, &step->op, err);
+}
+
+static rp_status read_config(rp_store *store, rp_id trial, rp_path *path, rp_error *err) {
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
+  int found;
+  char hex[RP_ID_HEX + 1];
+  rp_id_hex(trial, hex);
+  RP_TRY(rp_sql_prepare(store, &row, err, "SELECT config_json FROM trials WHERE id = ?1", "h", trial));
+  RP_TRY(rp_sql_step(store, row, &found, err));
+  if (!found) return rp_fail(err, RP_EINPUT, "%s: there is no trial %s", store->path, hex);
+  return rp_sql_text(row, 0, &path->config_json, err);
+}
+
+static rp_status read_path(rp_store *store, rp_id trial, rp_path *path, rp_error *err) {
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
+  size_t capacity = 0;
+  int more;
+  RP_TRY(read_config(store, trial, path, err));
+  RP_TRY(rp_sql_prepare(store, &row, err, PATH_SQL, "h", trial));
+  RP_TRY(rp_sql_step(store, row, &more, err));
+  while (more) {
+    if (sqlite3_column_int(row, 0) != path->n)
+      return rp_fail(err, RP_EDAMAGED, "%s: step %d of the trial's path is missing", store->path, path->n);
+    RP_TRY(rp_grow(&path->steps, (size_t)path->n, &capacity, sizeof *path->steps, err));
+    rp_path_step *step = &path->steps[path->n++];
+    *step = (rp_path_step){0};
+    RP_TRY(read_path_step(row, step, err));
+    RP_TRY(rp_sql_step(store, row, &more, err));
+  }
+  return RP_OK;
+}
+
+rp_status rp_query_path(rp_store *store, rp_id trial, rp_path *out, rp_error *err) {
+  *out = (rp_path){0};
+  rp_status status = read_path(store, trial, out, err);
+  if (status != RP_OK) rp_path_free(out);
+  return status;
+}
+
+void rp_path_free(rp_path *path) {
+  for (int i = 0; i < path->n; i++) free(path->steps[i].op);
+  free(path->steps);
+  free(path->config_json);
+  *path = (rp_path){0};
+}
+
+/* A filter was ranked, scored or both: with the gate off, marked ones are scored and not ranked. */
+static const char DROP_SQL[] =
+    "WITH filters AS (SELECT position FROM request_filters WHERE request = ?1 UNION SELECT c.position FROM requests d JOIN scores c "
+    "ON c.state = d.state AND c.criterion = d.criterion WHERE d.request = ?1) "
+    "SELECT g.position, c.score, coalesce(f.rank, 0), coalesce(f.dropped, 0) FROM filters g JOIN requests d ON d.request = ?1 "
+    "LEFT JOIN request_filters f ON f.request = ?1 AND f.position = g.position "
+    "LEFT JOIN scores c ON c.state = d.state AND c.criterion = d.criterion AND c.position = g.position";
+
+rp_status rp_query_drop(rp_store *store, int64_t request, int n_filters, float *scores, int *ranks, uint8_t *set, rp_error *err) {
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
+  int more;
+  for (int f = 0; f < n_filters; f++) scores[f] = NAN, ranks[f] = 0, set[f] = 0;
+  RP_TRY(rp_sql_prepare(store, &row, err, DROP_SQL, "l", request));
+  RP_TRY(rp_sql_step(store, row, &more, err));
+  while (more) {
+    int f = sqlite3_column_int(row, 0);
+    if (f < 0 || f >= n_filters) return rp_fail(err, RP_EDAMAGED, "%s: a stored drop names filter %d of %d", store->path, f, n_filters);
+    scores[f] = (float)rp_sql_double(row, 1);
+    ranks[f] = sqlite3_column_int(row, 2);
+    set[f] = sqlite3_column_int(row, 3) != 0;
+    RP_TRY(rp_sql_step(store, row, &more, err));
+  }
+  return RP_OK;
+}
+
 /* ---- Epochs ---------------------------------------------------------------------------------- */
 
 static rp_status read_epochs(rp_store *store, const char *experiment, rp_epoch_list *list, rp_error *err) {

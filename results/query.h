@@ -31,6 +31,10 @@ typedef struct {
 rp_status rp_query_trials(rp_store *store, const char *experiment, rp_trial_list *out, rp_error *err);
 void rp_trial_list_free(rp_trial_list *list); /* for RP_CLEANUP */
 
+/* The one trial that a user means: the beginning of its id, or ARM/SEED. The same trial in several experiments is one. Errors: RP_EUSAGE:
+ * none, or more than one. */
+rp_status rp_trial_list_find(const rp_trial_list *list, const char *name, const rp_trial_result **out, rp_error *err);
+
 /* Of a trial or of a whole experiment's epochs, in order of plan and epoch. */
 typedef struct {
   rp_id trial;
@@ -47,6 +51,34 @@ typedef struct {
 
 rp_status rp_query_epochs(rp_store *store, const char *experiment, rp_epoch_list *out, rp_error *err);
 void rp_epoch_list_free(rp_epoch_list *list);
+
+/* A state on a trial's path: the op that made it and what was measured. NAN, −1 = not measured. */
+typedef struct {
+  rp_id id, digest;
+  char *op; /* "init", "train", "drop", "regrow"; owned by the path */
+  int epoch, cycle;
+  int is_sub; /* phase */
+  double lr, train_loss, train_acc, val_loss, val_acc, test_loss, test_acc;
+  int regrown;
+  int64_t constraints_asked, constraints_met;
+  double max_cos_left;
+  int64_t request; /* the store's key of the drop that was asked for; 0 = no drop */
+  int count, limits_used, ties_at_cut;
+} rp_path_step;
+
+typedef struct {
+  rp_path_step *steps; /* [n], step 0 is the root */
+  int n;
+  char *config_json; /* the trial's configuration, canonical */
+} rp_path;
+
+/* How far a trial has come. Errors: RP_EINPUT: unknown trial; RP_EDAMAGED: a step is missing in between. */
+rp_status rp_query_path(rp_store *store, rp_id trial, rp_path *out, rp_error *err);
+void rp_path_free(rp_path *path); /* for RP_CLEANUP */
+
+/* The answer to a drop request, and the scores of the criterion that acted. Each [n_filters], written: NAN = not scored, rank 0 = not
+ * ranked. Errors: RP_EDAMAGED: it is about a net of another number of filters. */
+rp_status rp_query_drop(rp_store *store, int64_t request, int n_filters, float *scores, int *ranks, uint8_t *set, rp_error *err);
 
 /* Names of all experiments, newest plan first; the caller frees each and the array. */
 rp_status rp_query_experiments(rp_store *store, char ***names, int *n, rp_error *err);

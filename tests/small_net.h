@@ -87,7 +87,8 @@ static inline rp_net *small_net(void) {
        .init = init},
       {.kind = RP_FC, .name = "fc1", .n_inputs = 1, .inputs = {2}, .outputs = SMALL_CLASSES, .has_bias = 1, .init = init},
   };
-  rp_model model = {SMALL_CHANNELS, SMALL_SIDE, SMALL_SIDE, SMALL_CLASSES, 4, layers};
+  rp_model model = {
+      .channels = SMALL_CHANNELS, .height = SMALL_SIDE, .width = SMALL_SIDE, .n_classes = SMALL_CLASSES, .n_layers = 4, .layers = layers};
   rp_error err = {0};
   rp_net *net;
   assert_ok(rp_net_create(&model, 1, &net, &err), err);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,30 +66,53 @@ static rp_status write_all(int fd, const char *bytes, size_t size, const char *p
   return RP_OK;
 }
 
-static rp_status sync_folder(const char *path, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
-  RP_TRY(rp_folder_of(path, &folder, err));
-  RP_CLEANUP(close_file) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0 || fsync(fd) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be synchronised", folder);
+rp_status rp_sync_folder(const char *path, rp_error *err) {
+  RP_CLEANUP(close_file) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 || fsync(fd) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be synchronised", path);
   return RP_OK;
 }
 
-static rp_status write_aside(int fd, const char *aside, const char *path, const void *bytes, size_t size, rp_error *err) {
-  RP_TRY(write_all(fd, bytes, size, path, err));
-  if (fchmod(fd, 0644) != 0 || fsync(fd) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be written", path);
-  if (rename(aside, path) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be put in place", path);
-  return sync_folder(path, err);
+static rp_status sync_folder_of(const char *path, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) char *folder = NULL;
+  RP_TRY(rp_folder_of(path, &folder, err));
+  return rp_sync_folder(folder, err);
+}
+
+rp_status rp_aside_open(const char *path, rp_aside *out, rp_error *err) {
+  *out = (rp_aside){0};
+  RP_CLEANUP(rp_text_free) rp_text aside = {0};
+  RP_CLEANUP(rp_free_pointer) char *copy = NULL;
+  rp_text_format(&aside, "%s.XXXXXX", path);
+  RP_TRY(rp_text_check(&aside, err));
+  RP_TRY(rp_copy_string(path, &copy, err));
+  int fd = mkstemp(aside.bytes);
+  if (fd < 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be written", path);
+  *out = (rp_aside){.fd = fd, .path = copy};
+  copy = NULL;
+  return rp_text_take(&aside, &out->aside, err);
+}
+
+rp_status rp_aside_keep(rp_aside *aside, rp_error *err) {
+  if (fchmod(aside->fd, 0644) != 0 || fsync(aside->fd) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be written", aside->path);
+  if (rename(aside->aside, aside->path) != 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be put in place", aside->path);
+  rp_free_pointer(&aside->aside);
+  return sync_folder_of(aside->path, err);
+}
+
+void rp_aside_close(rp_aside *aside) {
+  if (!aside->path) return;
+  if (aside->aside) unlink(aside->aside);
+  close(aside->fd);
+  free(aside->aside);
+  free(aside->path);
+  *aside = (rp_aside){0};
 }
 
 rp_status rp_write_file(const char *path, const void *bytes, size_t size, rp_error *err) {
-  RP_CLEANUP(rp_text_free) rp_text aside = {0};
-  rp_text_format(&aside, "%s.XXXXXX", path);
-  RP_TRY(rp_text_check(&aside, err));
-  RP_CLEANUP(close_file) int fd = mkstemp(aside.bytes);
-  if (fd < 0) return rp_fail_errno(err, RP_EIO, "%s: cannot be written", path);
-  rp_status status = write_aside(fd, aside.bytes, path, bytes, size, err);
-  if (status != RP_OK) unlink(aside.bytes);
-  return status;
+  RP_CLEANUP(rp_aside_close) rp_aside aside = {0};
+  RP_TRY(rp_aside_open(path, &aside, err));
+  RP_TRY(write_all(aside.fd, bytes, size, path, err));
+  return rp_aside_keep(&aside, err);
 }
 
 rp_status rp_join_path(const char *folder, const char *name, char **out, rp_error *err) {
@@ -118,6 +142,17 @@ rp_status rp_make_folders(const char *path, rp_error *err) {
   struct stat status;
   if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) return rp_fail(err, RP_EIO, "%s: is no folder", path);
   return RP_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where) {
+  (void)status, (void)kind, (void)where;
+  return remove(path);
+}
+
+rp_status rp_remove_tree(const char *path, rp_error *err) {
+  enum { MOST_OPEN_FOLDERS = 16 };
+  if (nftw(path, remove_entry, MOST_OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT) return RP_OK;
+  return rp_fail_errno(err, RP_EIO, "%s: cannot be removed", path);
 }
 
 int rp_file_exists(const char *path) {

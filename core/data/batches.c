@@ -31,6 +31,17 @@ void rp_batches_fill(const rp_dataset *dataset, rp_part part, const uint32_t *in
   }
 }
 
+void rp_batches_fill_augmented(const rp_dataset *dataset, const rp_augmentation *how, uint64_t seed, uint32_t epoch,
+                               const uint32_t *indices, uint32_t n, float *images, uint8_t *labels) {
+  rp_batches_fill(dataset, RP_TRAIN, indices, 0, n, images, labels);
+  if (rp_augmentation_is_none(how)) return;
+  int channels = dataset->channels, height = dataset->height, width = dataset->width;
+  for (uint32_t i = 0; i < n; i++, images += (size_t)channels * (size_t)height * (size_t)width) {
+    rp_placement placement = rp_augmentation_draw(how, seed, epoch, indices[i], height, width);
+    rp_augmentation_apply(&placement, channels, height, width, images);
+  }
+}
+
 rp_status rp_batches_scoring_images(const rp_dataset *dataset, uint32_t n, uint32_t *indices, uint32_t *n_chosen, rp_error *err) {
   uint32_t n_training = dataset->n[RP_TRAIN], wanted = n < n_training ? n : n_training;
   RP_CLEANUP(rp_free_pointer) uint32_t *order = NULL;

@@ -12,9 +12,9 @@ typedef enum { RP_TRAIN, RP_VALIDATION, RP_TEST, RP_N_PARTS } rp_part;
 enum { RP_MAX_CHANNELS = 4 };
 
 typedef struct {
-  const char *name;    /* "cifar10", "shapes" */
-  const char *folder;  /* where data sets lie: cifar10 looks for cifar-10-batches-bin in it, then for its files in the folder itself. NULL,
-                          "" =  "data". Unused by shapes */
+  const char *name;    /* a row of the table: "cifar10", "shapes" */
+  const char *folder;  /* where data sets lie: cifar10 looks for cifar-10-batches-bin in it, then for its files in the folder itself; mnist
+                          for mnist/. NULL, "" = "data". Unused by shapes */
   uint32_t validation; /* images held out of the training files (5,000), by split_seed; 0 = none. shapes: size of its own validation set */
   uint64_t split_seed; /* 0; shapes: also the seed of the generator */
   uint32_t
@@ -37,11 +37,20 @@ typedef struct {
   void *storage; /* owned: files, pointers */
 } rp_dataset;
 
+/* How many images the training files hold together, and the test file. A file that was cut off at the end of a record is noticed by them.
+ */
+typedef struct {
+  uint32_t training, test;
+} rp_image_counts;
+
 /* One row of the table of data sets (dataset.c). */
 typedef struct {
   const char *name, *help;
   int has_own_validation_set;
   rp_status (*open)(const rp_data_options *, rp_dataset *, rp_error *);
+  /* The folder that its files lie in, for a data folder (NULL, "" = "data"); the caller frees. Errors: RP_EDATA: there is none, or a file
+   * is missing. NULL where it needs no files */
+  rp_status (*find)(const char *folder, char **out, rp_error *);
 } rp_dataset_kind;
 
 /* The table, for listings and validation; *n is their number. */

@@ -1,6 +1,6 @@
 /* images.h: a set of labelled images on its way to becoming part of a data set: canonical order, splitting, statistics (rule 4).
  *
- * For the readers of data sets only (cifar.c, shapes.c); everybody else sees dataset.h. */
+ * For the readers of data sets only (cifar.c, mnist.c, shapes.c); everybody else sees dataset.h. */
 #ifndef RP_DATA_IMAGES_H
 #define RP_DATA_IMAGES_H
 
@@ -19,7 +19,7 @@ enum { RP_MAX_DATA_FILES = 6 };
 /* What an open data set owns: rp_dataset.storage. */
 typedef struct {
   rp_mapped_file files[RP_MAX_DATA_FILES]; /* pixels that lie in files */
-  uint8_t *pixels;                         /* pixels that were generated, or NULL */
+  uint8_t *pixels[RP_MAX_DATA_FILES];      /* pixels and labels that were generated or inflated; NULL where there are none */
   rp_images parts[RP_N_PARTS];
 } rp_data_storage;
 
@@ -45,7 +45,27 @@ void rp_images_digest(const rp_images *set, const char *name, size_t image_bytes
 
 /* The readers, one per row of the table in dataset.c. On error nothing stays open. */
 rp_status rp_cifar10_open(const rp_data_options *options, rp_dataset *out, rp_error *err);
+rp_status rp_cifar100_open(const rp_data_options *options, rp_dataset *out, rp_error *err);
+rp_status rp_plain_mnist_open(const rp_data_options *options, rp_dataset *out, rp_error *err);
+rp_status rp_fashion_mnist_open(const rp_data_options *options, rp_dataset *out, rp_error *err);
 rp_status rp_shapes_open(const rp_data_options *options, rp_dataset *out, rp_error *err);
+
+/* Where their files lie, as rp_dataset_kind.find. */
+rp_status rp_cifar10_find(const char *folder, char **out, rp_error *err);
+rp_status rp_cifar100_find(const char *folder, char **out, rp_error *err);
+rp_status rp_plain_mnist_find(const char *folder, char **out, rp_error *err);
+rp_status rp_fashion_mnist_find(const char *folder, char **out, rp_error *err);
+
+/* The end of messages about data that are missing; the name of the data set goes into it. */
+#define RP_WHERE_DATA_COME_FROM "Data come from --data DIR, then $REPR_DATA, then data/; `repr data fetch %s` gets them"
+
+/* `folder`, or "data" where it is NULL or "". */
+const char *rp_data_folder_or_default(const char *folder);
+
+/* What is common to data sets from files, once their images are gathered in any order (the test images in storage->parts[RP_TEST]): checks
+ * the options against the number of training images, puts both sets into canonical order, digests them, splits the training files and takes
+ * the statistics. `training_files` stays the caller's. Errors: RP_EDATA (validation or train larger than there is), RP_EMEMORY. */
+rp_status rp_dataset_from_files(const rp_data_options *options, rp_images *training_files, rp_dataset *out, rp_error *err);
 
 /* Gives an opened set's parts, which lie in its storage, to the fields of rp_dataset. */
 void rp_dataset_show_parts(rp_dataset *dataset);

@@ -233,10 +233,10 @@ static rp_status load(const rp_data_options *options, rp_dataset *out, rp_error 
   rp_data_storage *storage;
   RP_TRY(rp_allocate(1, sizeof *storage, &storage, err));
   out->storage = storage;
-  RP_TRY(rp_allocate(total, IMAGE_BYTES, &storage->pixels, err));
+  RP_TRY(rp_allocate(total, IMAGE_BYTES, &storage->pixels[0], err));
   RP_CLEANUP(rp_digest_free) rp_digest *digest = NULL;
   RP_TRY(rp_digest_start("dataset", &digest, err));
-  uint8_t *pixels = storage->pixels;
+  uint8_t *pixels = storage->pixels[0];
   for (int set = 0; set < RP_N_PARTS; set++) {
     rp_images *images = &storage->parts[set];
     RP_TRY(rp_images_allocate(n[set], images, err));

@@ -6,6 +6,7 @@
 #include "core/nn/dnn.h"
 
 #include "core/base/memory.h"
+#include "core/nn/dnn_choice.h"
 #include "core/nn/dnn_interface.h"
 
 #include <pthread.h>
@@ -160,7 +161,8 @@ static int is_reference(const_dnnl_primitive_desc_t chosen) {
 
 /* One attempt at a pass, with the maps' own layout or with the choice left to oneDNN. Leaves *out NULL where only a reference kernel is
  * offered. */
-static rp_status attempt(rp_dnn_conv *conv, rp_dnnl_pass which, int leave_open, dnnl_primitive_desc_t *out, rp_error *err) {
+static rp_status attempt(rp_dnn_conv *conv, rp_dnnl_pass which, int is_winograd, int leave_open, dnnl_primitive_desc_t *out,
+                         rp_error *err) {
   const rp_dnn_conv_spec *spec = &conv->spec;
   RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout source = {0}, weights = {0}, bias = {0}, output = {0};
   RP_TRY(check(describe_map(&spec->source, leave_open, &source), "memory description", err));
@@ -174,10 +176,12 @@ static rp_status attempt(rp_dnn_conv *conv, rp_dnnl_pass which, int leave_open, 
                                      .strides = {spec->window.stride, spec->window.stride},
                                      .before = {spec->window.top, spec->window.left},
                                      .after = {spec->window.bottom, spec->window.right},
-                                     .keeps_for_backward = spec->output_gradient.values != NULL,
-                                     .has_relu = spec->has_relu};
+                                     /* For inference Winograd wants its weights transformed beforehand, in a layout of its own. */
+                                     .keeps_for_backward = is_winograd || spec->output_gradient.values != NULL,
+                                     .has_relu = spec->has_relu,
+                                     .is_winograd = is_winograd};
   dnnl_status_t status = rp_dnnl_convolution_create(conv->dnn->engine, which, &convolution, conv->chosen[RP_DNNL_FORWARD], out);
-  if (status == dnnl_unimplemented) {
+  if (status == dnnl_unimplemented || (is_winograd && status == dnnl_invalid_arguments)) {
     *out = NULL;
     return RP_OK;
   }
@@ -192,8 +196,12 @@ static rp_status attempt(rp_dnn_conv *conv, rp_dnnl_pass which, int leave_open, 
 static rp_status choose(rp_dnn_conv *conv, rp_dnnl_pass which, rp_error *err) {
   static const char *const names[] = {"forward", "weight gradient", "data gradient"};
   const rp_dnn_conv_spec *spec = &conv->spec;
+  if (rp_dnn_prefers_winograd(spec, which)) RP_TRY_IN(attempt(conv, which, 1, 0, &conv->chosen[which], err), err, "%s", names[which]);
+  if (!conv->chosen[which] && spec->convolution == RP_CONVOLUTION_WINOGRAD && rp_dnn_allows_winograd(spec))
+    return rp_fail(err, RP_ELIBRARY, "%s: this oneDNN has no Winograd kernel for it; train.convolution: auto or onednn-direct goes without",
+                   names[which]);
   for (int leave_open = 0; leave_open < 2 && !conv->chosen[which]; leave_open++)
-    RP_TRY_IN(attempt(conv, which, leave_open, &conv->chosen[which], err), err, "%s", names[which]);
+    RP_TRY_IN(attempt(conv, which, 0, leave_open, &conv->chosen[which], err), err, "%s", names[which]);
   if (conv->chosen[which]) return RP_OK;
   return rp_fail(err, RP_ELIBRARY,
                  "%s: oneDNN has only a reference kernel for %d images of %d×%d×%d to %d×%d×%d (C×H×W), kernel %d×%d, stride %d",
@@ -342,7 +350,7 @@ rp_status rp_dnn_conv_create(const rp_dnn *dnn, const rp_dnn_conv_spec *spec, rp
   rp_dnn_use_threads(dnn);
   RP_TRY(make_bias(conv, err));
   RP_TRY(make_forward(conv, err));
-  if (spec->output_gradient.values) RP_TRY(make_weight_gradient(conv, err));
+  if (spec->output_gradient.values && !spec->has_own_weight_gradient) RP_TRY(make_weight_gradient(conv, err));
   if (spec->source_gradient.values) RP_TRY(make_data_gradient(conv, err));
   *out = conv;
   conv = NULL;
@@ -398,6 +406,7 @@ RP_VECTORISED static void add_gradient_sum(float *restrict sum, const float *res
 }
 
 rp_status rp_dnn_conv_backward(rp_dnn_conv *conv, rp_error *err) {
+  if (conv->spec.has_own_weight_gradient) return run_pass(conv, &conv->run[RP_DNNL_DATA_GRADIENT], err);
   RP_TRY(run_pass(conv, &conv->run[RP_DNNL_WEIGHT_GRADIENT], err));
   const laid_out *gradient = &conv->weights[RP_DNNL_WEIGHT_GRADIENT];
   add_gradient_sum(conv->gradient_sum, gradient->values, gradient->n);

@@ -30,9 +30,12 @@ typedef struct {
   rp_window window;
   int has_bias;
   int has_relu; /* the output is max(·, 0) */
+  rp_convolution convolution;
+  int has_own_weight_gradient; /* the caller works it out: backward gives the data gradient alone, clear and gradient are not for it */
 } rp_dnn_conv_spec;
 
-/* Errors: RP_ELIBRARY where the library refuses, or has only a reference kernel, with the pass and the shapes; RP_EMEMORY. */
+/* Errors: RP_ELIBRARY where the library refuses, or has only a reference kernel, with the pass and the shapes, or no Winograd where that is
+ * asked for; RP_EMEMORY. */
 rp_status rp_dnn_conv_create(const rp_dnn *dnn, const rp_dnn_conv_spec *spec, rp_dnn_conv **out, rp_error *err);
 void rp_dnn_conv_free(rp_dnn_conv **conv);
 

@@ -56,19 +56,19 @@ static dnnl_status_t relu_attributes(dnnl_primitive_attr_t *out) {
 
 static dnnl_status_t create(dnnl_engine_t engine, rp_dnnl_pass pass, const rp_dnnl_convolution *c, const_dnnl_primitive_desc_t forward,
                             const_dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t *out) {
-  const dnnl_alg_kind_t direct = dnnl_convolution_direct;
+  const dnnl_alg_kind_t algorithm = c->is_winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
   const dnnl_prop_kind_t kind = c->keeps_for_backward ? dnnl_forward_training : dnnl_forward_inference;
 #if DNNL_VERSION_MAJOR >= 3
   static const dnnl_dims_t no_dilation = {0};
   switch (pass) {
   case RP_DNNL_FORWARD:
-    return dnnl_convolution_forward_primitive_desc_create(out, engine, kind, direct, c->source, c->weights, c->bias, c->output, c->strides,
-                                                          no_dilation, c->before, c->after, attributes);
+    return dnnl_convolution_forward_primitive_desc_create(out, engine, kind, algorithm, c->source, c->weights, c->bias, c->output,
+                                                          c->strides, no_dilation, c->before, c->after, attributes);
   case RP_DNNL_WEIGHT_GRADIENT:
-    return dnnl_convolution_backward_weights_primitive_desc_create(out, engine, direct, c->source, c->weights, c->bias, c->output,
+    return dnnl_convolution_backward_weights_primitive_desc_create(out, engine, algorithm, c->source, c->weights, c->bias, c->output,
                                                                    c->strides, no_dilation, c->before, c->after, forward, attributes);
   case RP_DNNL_DATA_GRADIENT:
-    return dnnl_convolution_backward_data_primitive_desc_create(out, engine, direct, c->source, c->weights, c->output, c->strides,
+    return dnnl_convolution_backward_data_primitive_desc_create(out, engine, algorithm, c->source, c->weights, c->output, c->strides,
                                                                 no_dilation, c->before, c->after, forward, attributes);
   }
   return dnnl_invalid_arguments;
@@ -77,16 +77,16 @@ static dnnl_status_t create(dnnl_engine_t engine, rp_dnnl_pass pass, const rp_dn
   dnnl_status_t status = dnnl_invalid_arguments;
   switch (pass) {
   case RP_DNNL_FORWARD:
-    status = dnnl_convolution_forward_desc_init(&description, kind, direct, c->source, c->weights, c->bias, c->output, c->strides,
+    status = dnnl_convolution_forward_desc_init(&description, kind, algorithm, c->source, c->weights, c->bias, c->output, c->strides,
                                                 c->before, c->after);
     break;
   case RP_DNNL_WEIGHT_GRADIENT:
-    status = dnnl_convolution_backward_weights_desc_init(&description, direct, c->source, c->weights, c->bias, c->output, c->strides,
+    status = dnnl_convolution_backward_weights_desc_init(&description, algorithm, c->source, c->weights, c->bias, c->output, c->strides,
                                                          c->before, c->after);
     break;
   case RP_DNNL_DATA_GRADIENT:
-    status =
-        dnnl_convolution_backward_data_desc_init(&description, direct, c->source, c->weights, c->output, c->strides, c->before, c->after);
+    status = dnnl_convolution_backward_data_desc_init(&description, algorithm, c->source, c->weights, c->output, c->strides, c->before,
+                                                      c->after);
     break;
   }
   if (status != dnnl_success) return status;

@@ -29,13 +29,14 @@ rp_dnnl_description rp_dnnl_description_of(const rp_dnnl_layout *layout);
 
 typedef enum { RP_DNNL_FORWARD, RP_DNNL_WEIGHT_GRADIENT, RP_DNNL_DATA_GRADIENT } rp_dnnl_pass;
 
-/* A direct convolution, which has a place in `source`, `weights` … for the tensors of all three passes: gradients have the layout of what
+/* A convolution, which has a place in `source`, `weights` … for the tensors of all three passes: gradients have the layout of what
  * they are the gradient of. `bias` is NULL without one. */
 typedef struct {
   rp_dnnl_description source, weights, bias, output;
   dnnl_dims_t strides, before, after;
   int keeps_for_backward; /* forward: training rather than inference */
   int has_relu;           /* forward */
+  int is_winograd;        /* not direct; 2.x only */
 } rp_dnnl_convolution;
 
 /* The primitive descriptor of one pass; `forward` is the forward pass's one, a hint that the gradients need. */

@@ -7,6 +7,7 @@
 #include "core/base/memory.h"
 #include "core/nn/gate.h"
 #include "core/nn/net_parts.h"
+#include "core/nn/sparse_gradient.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ static void connect(rp_executor *executor, int index) {
   rp_layer *layer = &executor->layers[index];
   layer->spec = &executor->net->model.layers[index];
   layer->purpose = executor->purpose;
+  layer->convolution = executor->net->model.convolution;
   layer->index = index;
   layer->place = &executor->place;
   layer->has_relu = layer->spec->has_relu;
@@ -40,19 +42,36 @@ static void connect(rp_executor *executor, int index) {
   }
 }
 
+/* A ReLU that alone reads a layer which can do it: that layer does, and the ReLU is its map by another name. */
+static int fuses_relu(rp_executor *executor, int index) {
+  const rp_layer_spec *spec = &executor->net->model.layers[index];
+  int from = spec->inputs[0];
+  if (spec->kind != RP_RELU || from == RP_IMAGE || executor->net->n_readers[from] != 1) return 0;
+  return rp_layer_functions_of(executor->layers[from].spec->kind)->takes_relu;
+}
+
+static rp_status make_map(rp_executor *executor, int index, rp_error *err) {
+  const rp_net *net = executor->net;
+  rp_layer *layer = &executor->layers[index];
+  connect(executor, index);
+  layer->is_fused = fuses_relu(executor, index);
+  if (layer->is_fused) {
+    executor->layers[layer->spec->inputs[0]].has_relu = 1;
+    layer->out = layer->ins[0];
+    return RP_OK;
+  }
+  int is_blocked = rp_layer_functions_of(layer->spec->kind)->has_blocked_output;
+  int block = net->extents[index].is_features ? 1 : is_blocked ? rp_dnn_block() : layer->ins[0].block;
+  layer->out = map_of(&net->extents[index], executor->batch, block);
+  return rp_allocate(rp_map_size(&layer->out), sizeof(float), &layer->out.values, err);
+}
+
 static rp_status make_maps(rp_executor *executor, rp_error *err) {
   const rp_net *net = executor->net;
   const rp_extent image = {.channels = net->model.channels, .height = net->model.height, .width = net->model.width};
   executor->image = map_of(&image, executor->batch, block_of_image(&net->model));
   RP_TRY(rp_allocate(rp_map_size(&executor->image), sizeof(float), &executor->image.values, err));
-  for (int i = 0; i < net->model.n_layers; i++) {
-    connect(executor, i);
-    rp_layer *layer = &executor->layers[i];
-    int is_blocked = rp_layer_functions_of(layer->spec->kind)->has_blocked_output;
-    int block = net->extents[i].is_features ? 1 : is_blocked ? rp_dnn_block() : layer->ins[0].block;
-    layer->out = map_of(&net->extents[i], executor->batch, block);
-    RP_TRY(rp_allocate(rp_map_size(&layer->out), sizeof(float), &layer->out.values, err));
-  }
+  for (int i = 0; i < net->model.n_layers; i++) RP_TRY(make_map(executor, i, err));
   return RP_OK;
 }
 
@@ -86,14 +105,23 @@ static int take_buffer(buffer_plan *plan, size_t size) {
   return best;
 }
 
-/* One layer on the way back: buffers for its inputs' gradients; its own is free afterwards. */
+/* Whether a layer's first input takes its gradient over where it stands: nobody else has written that one's yet. */
+static int hands_on(const rp_executor *executor, int index, const buffer_plan *plan) {
+  const rp_layer *layer = &executor->layers[index];
+  int from = layer->spec->inputs[0];
+  return from != RP_IMAGE && plan->of_layer[from] < 0 && (layer->is_fused || rp_layer_functions_of(layer->spec->kind)->hands_gradient);
+}
+
+/* One layer on the way back: buffers for its inputs' gradients; its own is free afterwards, unless it was handed on. */
 static void plan_layer(const rp_executor *executor, int index, buffer_plan *plan) {
   const rp_layer *layer = &executor->layers[index];
   if (plan->of_layer[index] < 0) plan->of_layer[index] = take_buffer(plan, rp_map_size(&layer->out));
+  int was_handed_on = hands_on(executor, index, plan);
+  if (was_handed_on) plan->of_layer[layer->spec->inputs[0]] = plan->of_layer[index];
   for (int i = 0; i < layer->spec->n_inputs; i++) {
     int from = layer->spec->inputs[i];
     plan->spares[index][i] = -1;
-    if (from == RP_IMAGE) continue;
+    if (from == RP_IMAGE || (i == 0 && was_handed_on)) continue;
     int buffer = take_buffer(plan, rp_map_size(&layer->ins[i]));
     if (plan->of_layer[from] < 0)
       plan->of_layer[from] = buffer;
@@ -102,7 +130,7 @@ static void plan_layer(const rp_executor *executor, int index, buffer_plan *plan
   }
   for (int i = 0; i < layer->spec->n_inputs; i++)
     if (plan->spares[index][i] >= 0) plan->is_busy[plan->spares[index][i]] = 0;
-  plan->is_busy[plan->of_layer[index]] = 0;
+  if (!was_handed_on) plan->is_busy[plan->of_layer[index]] = 0;
 }
 
 static rp_status make_plan(const rp_executor *executor, buffer_plan *plan, rp_error *err) {
@@ -149,21 +177,32 @@ static void add_spares(rp_executor *executor, int index) {
   }
 }
 
+/* The pool's gradient has to be there still when the conv's turn comes: nobody may stand between them. A conv that hands no gradient on
+ * then needs none on its own map. */
+static void link_sparse_gradient(rp_layer *conv, rp_layer *pool, int are_neighbours) {
+  if (!are_neighbours || !rp_sparse_gradient_fits(conv, pool)) return;
+  conv->sparse_pool = pool;
+  if (!conv->in_gradients[0].values) pool->in_gradients[0].values = NULL;
+}
+
 static void move_relus_into_pools(rp_executor *executor) {
   for (int i = 0; i < executor->net->model.n_layers; i++) {
     rp_layer *layer = &executor->layers[i];
     int from = layer->spec->inputs[0];
-    if (layer->spec->kind != RP_MAX_POOL || from == RP_IMAGE || executor->net->n_readers[from] != 1) continue;
+    if (layer->spec->kind != RP_MAX_POOL || executor->layers[i].is_fused || from == RP_IMAGE || executor->net->n_readers[from] != 1)
+      continue;
     rp_layer *conv = &executor->layers[from];
     if (conv->spec->kind != RP_CONV) continue;
     layer->has_relu = conv->has_relu;
     conv->has_relu = 0;
+    link_sparse_gradient(conv, layer, from + 1 == i);
   }
 }
 
 static rp_status make_layers(rp_executor *executor, rp_error *err) {
   for (int i = 0; i < executor->net->model.n_layers; i++) {
     rp_layer *layer = &executor->layers[i];
+    if (layer->is_fused) continue;
     RP_TRY_IN(rp_layer_functions_of(layer->spec->kind)->create(layer, executor->net->dnn, err), err, "%s", layer->spec->name);
   }
   return RP_OK;
@@ -222,7 +261,7 @@ void rp_executor_free(rp_executor **address) {
   for (int i = 0; executor->layers && i < executor->net->model.n_layers; i++) {
     rp_layer *layer = &executor->layers[i];
     if (layer->own) rp_layer_functions_of(layer->spec->kind)->free(layer);
-    free(layer->out.values);
+    if (!layer->is_fused) free(layer->out.values);
   }
   for (int i = 0; i < executor->net->layout.n_convs; i++) {
     if (executor->dense) free(executor->dense[i]);
@@ -361,6 +400,7 @@ rp_status rp_executor_forward(rp_executor *executor, const float *images, const 
   rp_map_from_dense(images, &executor->image);
   for (int i = 0; i < net->model.n_layers; i++) {
     rp_layer *layer = &executor->layers[i];
+    if (layer->is_fused) continue;
     RP_TRY_IN(rp_layer_functions_of(layer->spec->kind)->forward(layer, err), err, "%s, forward", layer->spec->name);
   }
   for (int i = 0; i < net->layout.n_convs && executor->purpose == RP_RUN_OBSERVE; i++)
@@ -398,7 +438,7 @@ rp_status rp_executor_backward(rp_executor *executor, const float *logit_gradien
     rp_layer *layer = &executor->layers[i];
     int conv = executor->purpose == RP_RUN_OBSERVE ? conv_gated_at(net, i) : -1;
     if (conv >= 0) keep_map_gradient(executor, i, conv);
-    RP_TRY_IN(rp_layer_functions_of(layer->spec->kind)->backward(layer, err), err, "%s, backward", layer->spec->name);
+    if (!layer->is_fused) RP_TRY_IN(rp_layer_functions_of(layer->spec->kind)->backward(layer, err), err, "%s, backward", layer->spec->name);
     add_spares(executor, i);
   }
   return RP_OK;

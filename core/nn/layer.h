@@ -12,12 +12,15 @@ enum { RP_MAX_LAYER_TENSORS = 4 };
 typedef struct rp_layer {
   const rp_layer_spec *spec;
   rp_purpose_of_run purpose;
+  rp_convolution convolution;
   int index;                                        /* in the model: its draws are keyed by it */
   rp_map ins[RP_MAX_INPUTS], out;                   /* borrowed from the executor */
   rp_map in_gradients[RP_MAX_INPUTS], out_gradient; /* values NULL where nobody needs them */
-  int has_relu; /* the output is max(·, 0): of a conv or BN, or of a pool that took over its conv's ReLU (max commutes with it) */
-  const rp_draw_place *place; /* of the batch at hand, for layers that draw; borrowed from the executor */
-  void *own;                  /* the kind's own data */
+  int has_relu; /* the output is max(·, 0): of a conv, BN or sum, or of a pool that took over its conv's ReLU (max commutes with it) */
+  int is_fused; /* the layer before does its work: it shares that one's maps and is passed over */
+  const struct rp_layer *sparse_pool; /* TRAIN, of a conv: the max pool that alone reads it and stands right behind; NULL: no such */
+  const rp_draw_place *place;         /* of the batch at hand, for layers that draw; borrowed from the executor */
+  void *own;                          /* the kind's own data */
 } rp_layer;
 
 /* How channels come through, for absence (rule 9). */
@@ -34,6 +37,8 @@ typedef struct {
   rp_status (*extent)(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err);
   rp_passing passing;
   int has_many_inputs; /* takes 2 to RP_MAX_INPUTS; else 1 */
+  int takes_relu;      /* a ReLU behind it can be fused into it: has_relu is looked at */
+  int hands_gradient;  /* its first input's gradient may be its output's own buffer, worked on in place */
   int owns_filters;
   int has_blocked_output; /* its output is laid out in blocks whatever its input is; else like its input */
 

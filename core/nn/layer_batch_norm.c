@@ -16,6 +16,7 @@ typedef struct {
   size_t n_channels;                     /* lanes of padding included */
   float *gamma, *beta, *running[2];      /* [n_channels] copies; mean and variance */
   float *mean, *scale, *shift, *inverse; /* of the last forward: y = (x − mean) · scale + shift; 1 / sqrt(variance + epsilon) */
+  float *around;                         /* what the sums of a batch are taken around */
   double *sums[2];                       /* [n_channels], while they are summed up */
   float *gamma_gradient, *beta_gradient; /* sums since the last clear */
   float *of_mean, *of_deviation;         /* backward: terms of the gradient through mean and variance */
@@ -36,8 +37,9 @@ static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
   layer->own = bn;
   const size_t block = (size_t)layer->out.block, n = ((size_t)layer->out.channels + block - 1) / block * block;
   bn->n_channels = n;
-  float **const floats[] = {&bn->gamma, &bn->beta,    &bn->running[0],     &bn->running[1],    &bn->mean,    &bn->scale,
-                            &bn->shift, &bn->inverse, &bn->gamma_gradient, &bn->beta_gradient, &bn->of_mean, &bn->of_deviation};
+  float **const floats[] = {&bn->gamma,   &bn->beta,         &bn->running[0], &bn->running[1],     &bn->mean,
+                            &bn->scale,   &bn->shift,        &bn->inverse,    &bn->gamma_gradient, &bn->beta_gradient,
+                            &bn->of_mean, &bn->of_deviation, &bn->around};
   for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++) RP_TRY(rp_allocate(n, sizeof(float), floats[i], err));
   for (int i = 0; i < 2; i++) RP_TRY(rp_allocate(n, sizeof(double), &bn->sums[i], err));
   return RP_OK;
@@ -46,8 +48,9 @@ static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
 static void release(rp_layer *layer) {
   batch_norm *bn = layer->own;
   if (bn) {
-    float **const floats[] = {&bn->gamma, &bn->beta,    &bn->running[0],     &bn->running[1],    &bn->mean,    &bn->scale,
-                              &bn->shift, &bn->inverse, &bn->gamma_gradient, &bn->beta_gradient, &bn->of_mean, &bn->of_deviation};
+    float **const floats[] = {&bn->gamma,   &bn->beta,         &bn->running[0], &bn->running[1],     &bn->mean,
+                              &bn->scale,   &bn->shift,        &bn->inverse,    &bn->gamma_gradient, &bn->beta_gradient,
+                              &bn->of_mean, &bn->of_deviation, &bn->around};
     for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++) rp_free_pointer(floats[i]);
     rp_free_pointer(&bn->sums[0]), rp_free_pointer(&bn->sums[1]);
   }
@@ -63,27 +66,19 @@ static inline size_t shorter(size_t n_pixels) {
   return n_pixels < SHORT_RUN ? n_pixels : SHORT_RUN;
 }
 
-static inline __attribute__((always_inline)) void sum_plane(const float *restrict x, size_t n_pixels, double *restrict sums, int block) {
+/* Sums of x − shift and of its squares. */
+static inline __attribute__((always_inline)) void sum_plane(const float *restrict x, const float *restrict shift, size_t n_pixels,
+                                                            double *restrict sums, double *restrict squares, int block) {
   for (size_t left = n_pixels, n; left > 0; left -= n) {
-    float sum[WIDEST] = {0};
-    n = shorter(left);
-    for (size_t pixel = 0; pixel < n; pixel++, x += block)
-      for (int c = 0; c < block; c++) sum[c] += x[c];
-    for (int c = 0; c < block; c++) sums[c] += (double)sum[c];
-  }
-}
-
-static inline __attribute__((always_inline)) void sum_squares(const float *restrict x, const float *restrict mean, size_t n_pixels,
-                                                              double *restrict sums, int block) {
-  for (size_t left = n_pixels, n; left > 0; left -= n) {
-    float sum[WIDEST] = {0};
+    float sum[WIDEST] = {0}, square[WIDEST] = {0};
     n = shorter(left);
     for (size_t pixel = 0; pixel < n; pixel++, x += block)
       for (int c = 0; c < block; c++) {
-        const float centred = x[c] - mean[c];
-        sum[c] += centred * centred;
+        const float shifted = x[c] - shift[c];
+        sum[c] += shifted;
+        square[c] += shifted * shifted;
       }
-    for (int c = 0; c < block; c++) sums[c] += (double)sum[c];
+    for (int c = 0; c < block; c++) sums[c] += (double)sum[c], squares[c] += (double)square[c];
   }
 }
 
@@ -107,8 +102,11 @@ static inline __attribute__((always_inline)) void sum_gradients(float *restrict 
     n = shorter(left);
     for (size_t pixel = 0; pixel < n; pixel++, x += block, y += block, dy += block)
       for (int c = 0; c < block; c++) {
-        const float passed = dy[c], kept = !has_relu || y[c] > 0 ? passed : 0;
-        dy[c] = kept;
+        float kept = dy[c];
+        if (has_relu) {
+          kept = y[c] > 0 ? kept : 0;
+          dy[c] = kept;
+        }
         sum[c] += kept;
         product[c] += kept * (x[c] - mean[c]);
       }
@@ -126,11 +124,8 @@ static inline __attribute__((always_inline)) void hand_on(const float *restrict 
 
 /* One function per block size, so that the loops over channels have constant bounds. */
 #define FOR_BLOCK(block)                                                                                                                   \
-  RP_VECTORISED static void bn_sum_##block(const float *x, size_t n_pixels, double *sums) {                                                \
-    sum_plane(x, n_pixels, sums, block);                                                                                                   \
-  }                                                                                                                                        \
-  RP_VECTORISED static void bn_squares_##block(const float *x, const float *mean, size_t n_pixels, double *sums) {                         \
-    sum_squares(x, mean, n_pixels, sums, block);                                                                                           \
+  RP_VECTORISED static void bn_sum_##block(const batch_norm *bn, const float *x, size_t at, size_t n_pixels) {                             \
+    sum_plane(x, bn->around + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, block);                                                    \
   }                                                                                                                                        \
   RP_VECTORISED static void bn_normalise_##block(const rp_layer *layer, const float *x, float *y, size_t at, size_t n_pixels) {            \
     const batch_norm *bn = layer->own;                                                                                                     \
@@ -139,7 +134,10 @@ static inline __attribute__((always_inline)) void hand_on(const float *restrict 
   RP_VECTORISED static void bn_sum_gradients_##block(const rp_layer *layer, float *dy, const float *y, const float *x, size_t at,          \
                                                      size_t n_pixels) {                                                                    \
     const batch_norm *bn = layer->own;                                                                                                     \
-    sum_gradients(dy, y, x, bn->mean + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, layer->has_relu, block);                          \
+    if (layer->has_relu)                                                                                                                   \
+      sum_gradients(dy, y, x, bn->mean + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, 1, block);                                      \
+    else                                                                                                                                   \
+      sum_gradients(dy, y, x, bn->mean + at, n_pixels, bn->sums[0] + at, bn->sums[1] + at, 0, block);                                      \
   }                                                                                                                                        \
   RP_VECTORISED static void bn_hand_on_##block(const batch_norm *bn, const float *dy, const float *x, float *dx, size_t at,                \
                                                size_t n_pixels) {                                                                          \
@@ -170,20 +168,24 @@ static double values_per_channel(const rp_map *map) {
   return (double)map->batch * map->height * map->width;
 }
 
+/* Both sums are taken in one pass, around the mean of the first image: near the batch's own, that leaves little to cancel. */
 static void measure_batch(rp_layer *layer, double *variance) {
   batch_norm *bn = layer->own;
   const rp_map *in = &layer->ins[0];
-  const double n = values_per_channel(in);
+  const double n = values_per_channel(in), unbiased = n > 1 ? n / (n - 1) : 1, momentum = layer->spec->momentum;
+  rp_map first = *in;
+  first.batch = 1;
+  memset(bn->around, 0, bn->n_channels * sizeof *bn->around);
   for (int i = 0; i < 2; i++) memset(bn->sums[i], 0, bn->n_channels * sizeof *bn->sums[i]);
-  FOR_EACH_PLANE(in, CALL(bn_sum, in->block, in->values + from, n_pixels, bn->sums[0] + at));
-  for (size_t c = 0; c < bn->n_channels; c++) bn->mean[c] = (float)(bn->sums[0][c] / n);
-  FOR_EACH_PLANE(in, CALL(bn_squares, in->block, in->values + from, bn->mean + at, n_pixels, bn->sums[1] + at));
-  const double unbiased = n > 1 ? n / (n - 1) : 1, momentum = layer->spec->momentum;
+  FOR_EACH_PLANE(&first, CALL(bn_sum, in->block, bn, in->values + from, at, n_pixels));
+  for (size_t c = 0; c < bn->n_channels; c++) bn->around[c] = (float)(bn->sums[0][c] / values_per_channel(&first));
+  for (int i = 0; i < 2; i++) memset(bn->sums[i], 0, bn->n_channels * sizeof *bn->sums[i]);
+  FOR_EACH_PLANE(in, CALL(bn_sum, in->block, bn, in->values + from, at, n_pixels));
   for (size_t c = 0; c < bn->n_channels; c++) {
-    /* Squares were taken around the rounded mean. */
-    const double off = bn->sums[0][c] / n - (double)bn->mean[c];
+    const double off = bn->sums[0][c] / n, mean = (double)bn->around[c] + off;
     variance[c] = fmax(bn->sums[1][c] / n - off * off, 0);
-    bn->running[0][c] = (float)((1 - momentum) * (double)bn->running[0][c] + momentum * bn->sums[0][c] / n);
+    bn->mean[c] = (float)mean;
+    bn->running[0][c] = (float)((1 - momentum) * (double)bn->running[0][c] + momentum * mean);
     bn->running[1][c] = (float)((1 - momentum) * (double)bn->running[1][c] + momentum * variance[c] * unbiased);
   }
 }
@@ -262,6 +264,7 @@ static void statistics(const rp_layer *layer, float *mean, float *variance) {
 
 const rp_layer_functions RP_BATCH_NORM_LAYER = {.extent = extent,
                                                 .passing = RP_PASSES_EACH,
+                                                .takes_relu = 1,
                                                 .n_tensors = 4,
                                                 .tensors = {RP_BN_GAMMA, RP_BN_BETA, RP_BN_MEAN, RP_BN_VARIANCE},
                                                 .create = create,

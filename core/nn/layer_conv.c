@@ -1,6 +1,14 @@
 /* layer_conv.c: convolution, bias and ReLU, on the kernels of dnn.h. */
 #include "core/nn/layer.h"
 
+#include "core/base/memory.h"
+#include "core/nn/sparse_gradient.h"
+
+typedef struct {
+  rp_dnn_conv *dnn;
+  rp_sparse_gradient *sparse; /* its weight gradient; NULL: that of dnn */
+} convolution;
+
 static rp_status extent(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
   RP_TRY(rp_window_extent(spec, ins, out, err));
   out->channels = spec->outputs;
@@ -14,27 +22,33 @@ static int weights_per_unit(const rp_layer_spec *spec, const rp_extent *in) {
 
 static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
   const rp_extent in = {.channels = layer->ins[0].channels, .height = layer->ins[0].height, .width = layer->ins[0].width};
+  convolution *conv;
+  RP_TRY(rp_allocate(1, sizeof *conv, &conv, err));
+  layer->own = conv;
+  if (layer->sparse_pool) RP_TRY(rp_sparse_gradient_create(layer, layer->sparse_pool, &conv->sparse, err));
   const rp_dnn_conv_spec spec = {.source = layer->ins[0],
                                  .output = layer->out,
                                  .source_gradient = layer->in_gradients[0],
                                  .output_gradient = layer->out_gradient,
                                  .window = rp_window_of(layer->spec, &in),
                                  .has_bias = layer->spec->has_bias,
-                                 .has_relu = layer->has_relu};
-  rp_dnn_conv *conv = NULL;
-  RP_TRY(rp_dnn_conv_create(dnn, &spec, &conv, err));
-  layer->own = conv;
-  return RP_OK;
+                                 .has_relu = layer->has_relu,
+                                 .convolution = layer->convolution,
+                                 .has_own_weight_gradient = conv->sparse != NULL};
+  return rp_dnn_conv_create(dnn, &spec, &conv->dnn, err);
 }
 
 static void release(rp_layer *layer) {
-  rp_dnn_conv *conv = layer->own;
-  rp_dnn_conv_free(&conv);
-  layer->own = NULL;
+  convolution *conv = layer->own;
+  if (conv) {
+    rp_dnn_conv_free(&conv->dnn);
+    rp_sparse_gradient_free(&conv->sparse);
+  }
+  rp_free_pointer(&layer->own);
 }
 
 static rp_status forward(rp_layer *layer, rp_error *err) {
-  return rp_dnn_conv_forward(layer->own, err);
+  return rp_dnn_conv_forward(((convolution *)layer->own)->dnn, err);
 }
 
 /* The ReLU's gradient: 0 where its output is 0. */
@@ -46,30 +60,42 @@ RP_VECTORISED static void mask_relu(float *restrict gradient, const float *restr
     }
 }
 
+/* The sparse gradient first: it reads the pool's gradient, whose buffer the data gradient may be given. */
 static rp_status backward(rp_layer *layer, rp_error *err) {
+  convolution *conv = layer->own;
+  if (conv->sparse) rp_sparse_gradient_add(conv->sparse);
   if (layer->has_relu) mask_relu(layer->out_gradient.values, layer->out.values, rp_map_size(&layer->out));
-  return rp_dnn_conv_backward(layer->own, err);
+  return rp_dnn_conv_backward(conv->dnn, err);
 }
 
 static rp_status load(rp_layer *layer, const float *const *values, rp_error *err) {
   (void)err;
-  rp_dnn_conv_load(layer->own, values[0], values[1]);
+  rp_dnn_conv_load(((convolution *)layer->own)->dnn, values[0], values[1]);
   return RP_OK;
 }
 
 static void clear(rp_layer *layer) {
-  rp_dnn_conv_clear(layer->own);
+  convolution *conv = layer->own;
+  if (conv->sparse)
+    rp_sparse_gradient_clear(conv->sparse);
+  else
+    rp_dnn_conv_clear(conv->dnn);
 }
 
 static rp_status gradients(rp_layer *layer, float *const *values, rp_error *err) {
   (void)err;
-  rp_dnn_conv_gradient(layer->own, values[0], values[1]);
+  const convolution *conv = layer->own;
+  if (conv->sparse)
+    rp_sparse_gradient_get(conv->sparse, values[0], values[1]);
+  else
+    rp_dnn_conv_gradient(conv->dnn, values[0], values[1]);
   return RP_OK;
 }
 
 const rp_layer_functions RP_CONV_LAYER = {.extent = extent,
                                           .passing = RP_PASSES_NONE,
                                           .owns_filters = 1,
+                                          .takes_relu = 1,
                                           .has_blocked_output = 1,
                                           .n_tensors = 2,
                                           .tensors = {RP_CONV_WEIGHT, RP_BIAS},

@@ -1,45 +1,17 @@
 /* layer_join.c: layers that only move maps about: sums of maps, channels of several maps one behind the other, and channels of zeros. */
 #include "core/nn/layer.h"
 
+#include <math.h>
 #include <string.h>
 
-/* ---- add ------------------------------------------------------------------------------------- */
+/* ---- Maps in blocks, which may be others on either side: images of up to three channels and features have blocks of 1 --- */
 
-static rp_status extent_of_sum(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
-  for (int i = 1; i < spec->n_inputs; i++)
-    if (ins[i].channels != ins[0].channels || ins[i].height != ins[0].height || ins[i].width != ins[0].width)
-      return rp_fail(err, RP_EINPUT, "its inputs are %d×%d×%d and %d×%d×%d (C×H×W); a sum needs equal ones", ins[0].channels, ins[0].height,
-                     ins[0].width, ins[i].channels, ins[i].height, ins[i].width);
-  *out = ins[0];
-  return RP_OK;
+/* The first pixel of a channel; the others follow `block` apart. */
+static float *channel_of(const rp_map *map, int image, int c) {
+  const size_t n_pixels = (size_t)map->height * (size_t)map->width, block = (size_t)map->block, k = (size_t)c;
+  const size_t n_blocks = ((size_t)map->channels + block - 1) / block;
+  return map->values + ((size_t)image * n_blocks + k / block) * n_pixels * block + k % block;
 }
-
-/* An image of three channels is not laid out in blocks, and convs' maps are. */
-static rp_status create_sum(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
-  (void)dnn;
-  for (int i = 1; i < layer->spec->n_inputs; i++)
-    if (layer->ins[i].block != layer->ins[0].block)
-      return rp_fail(err, RP_EINPUT, "an image and a layer's map cannot be added; put a conv before");
-  return RP_OK;
-}
-
-static rp_status forward_sum(rp_layer *layer, rp_error *err) {
-  (void)err;
-  const size_t n = rp_map_size(&layer->out);
-  memcpy(layer->out.values, layer->ins[0].values, n * sizeof(float));
-  for (int i = 1; i < layer->spec->n_inputs; i++) rp_add_values(layer->ins[i].values, layer->out.values, n);
-  return RP_OK;
-}
-
-static rp_status backward_sum(rp_layer *layer, rp_error *err) {
-  (void)err;
-  for (int i = 0; i < layer->spec->n_inputs; i++)
-    if (layer->in_gradients[i].values)
-      memcpy(layer->in_gradients[i].values, layer->out_gradient.values, rp_map_size(&layer->out) * sizeof(float));
-  return RP_OK;
-}
-
-/* ---- Channels -------------------------------------------------------------------------------- */
 
 /* Copies n channels of one map to another of the same height and width, in runs that lie side by side in both. */
 static void copy_channels(const rp_map *from, int first_from, const rp_map *to, int first_to, int n) {
@@ -66,10 +38,89 @@ static void clear_padding(const rp_map *map) {
   if (map->channels % map->block != 0) memset(map->values, 0, rp_map_size(map) * sizeof(float));
 }
 
+/* ---- add ------------------------------------------------------------------------------------- */
+
+static rp_status extent_of_sum(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
+  for (int i = 1; i < spec->n_inputs; i++)
+    if (ins[i].channels != ins[0].channels || ins[i].height != ins[0].height || ins[i].width != ins[0].width)
+      return rp_fail(err, RP_EINPUT, "its inputs are %d×%d×%d and %d×%d×%d (C×H×W); a sum needs equal ones", ins[0].channels, ins[0].height,
+                     ins[0].width, ins[i].channels, ins[i].height, ins[i].width);
+  *out = ins[0];
+  return RP_OK;
+}
+
+/* Adds a map that is laid out in other blocks. */
+static void add_map(const rp_map *from, const rp_map *to) {
+  const size_t n_pixels = (size_t)from->height * (size_t)from->width;
+  for (int image = 0; image < from->batch; image++)
+    for (int c = 0; c < from->channels; c++) {
+      const float *source = channel_of(from, image, c);
+      float *target = channel_of(to, image, c);
+      for (size_t pixel = 0; pixel < n_pixels; pixel++, source += from->block, target += to->block) *target += *source;
+    }
+}
+
+RP_VECTORISED static void join_sum_of_two(const float *restrict one, const float *restrict other, float *restrict sum, float lowest,
+                                          size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float value = one[i] + other[i];
+    sum[i] = value > lowest ? value : lowest;
+  }
+}
+
+/* Sets to 0 where the output of the ReLU is: of the output itself, or of its gradient. */
+RP_VECTORISED static void join_mask(const float *out, float *values, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float passed = values[i];
+    values[i] = out[i] > 0 ? passed : 0;
+  }
+}
+
+static void sum_of_many(rp_layer *layer) {
+  const size_t n = rp_map_size(&layer->out);
+  memcpy(layer->out.values, layer->ins[0].values, n * sizeof(float));
+  for (int i = 1; i < layer->spec->n_inputs; i++) {
+    if (layer->ins[i].block == layer->out.block)
+      rp_add_values(layer->ins[i].values, layer->out.values, n);
+    else
+      add_map(&layer->ins[i], &layer->out);
+  }
+  if (layer->has_relu) join_mask(layer->out.values, layer->out.values, n);
+}
+
+/* Two maps of one layout, as in a residual block, take one pass with the ReLU. */
+static rp_status forward_sum(rp_layer *layer, rp_error *err) {
+  (void)err;
+  if (layer->spec->n_inputs == 2 && layer->ins[1].block == layer->out.block)
+    join_sum_of_two(layer->ins[0].values, layer->ins[1].values, layer->out.values, layer->has_relu ? 0 : -INFINITY,
+                    rp_map_size(&layer->out));
+  else
+    sum_of_many(layer);
+  return RP_OK;
+}
+
+/* Each input's gradient is the output's, under the ReLU's mask. The first may be given in place of it. */
+static rp_status backward_sum(rp_layer *layer, rp_error *err) {
+  (void)err;
+  const size_t n = rp_map_size(&layer->out);
+  if (layer->has_relu) join_mask(layer->out.values, layer->out_gradient.values, n);
+  for (int i = 0; i < layer->spec->n_inputs; i++) {
+    const rp_map *to = &layer->in_gradients[i];
+    if (!to->values || to->values == layer->out_gradient.values) continue;
+    if (to->block == layer->out.block)
+      memcpy(to->values, layer->out_gradient.values, n * sizeof(float));
+    else
+      clear_padding(to), copy_channels(&layer->out_gradient, 0, to, 0, to->channels);
+  }
+  return RP_OK;
+}
+
+/* ---- Channels -------------------------------------------------------------------------------- */
+
 static rp_status extent_of_row(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
   *out = ins[0];
   for (int i = 1; i < spec->n_inputs; i++) {
-    if (ins[i].height != ins[0].height || ins[i].width != ins[0].width || ins[i].is_features != ins[0].is_features)
+    if (ins[i].height != ins[0].height || ins[i].width != ins[0].width)
       return rp_fail(err, RP_EINPUT, "its inputs are %d×%d×%d and %d×%d×%d (C×H×W); a concat needs equal heights and widths",
                      ins[0].channels, ins[0].height, ins[0].width, ins[i].channels, ins[i].height, ins[i].width);
     out->channels += ins[i].channels;
@@ -149,7 +200,9 @@ static rp_status backward_padded(rp_layer *layer, rp_error *err) {
 const rp_layer_functions RP_ADD_LAYER = {.extent = extent_of_sum,
                                          .passing = RP_PASSES_SUM,
                                          .has_many_inputs = 1,
-                                         .create = create_sum,
+                                         .takes_relu = 1,
+                                         .hands_gradient = 1,
+                                         .create = rp_layer_keeps_nothing,
                                          .free = rp_layer_has_nothing,
                                          .forward = forward_sum,
                                          .backward = backward_sum};

@@ -6,11 +6,12 @@
 #include "core/nn/layer.h"
 
 #include "core/base/memory.h"
+#include "core/nn/sparse_gradient.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { NONE = 255, LARGEST_KERNEL = 15 }; /* 15 · 15 taps fit below NONE */
+enum { NONE = RP_NO_TAP, LARGEST_KERNEL = 15 }; /* 15 · 15 taps fit below NONE */
 
 /* Positions first … last - 1. */
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
   range inside[LARGEST_KERNEL]; /* outputs along a row whose windows have column s of their taps on the input, by s */
   uint8_t *taps;                /* as out */
   int32_t *row_of_taps;         /* one row of out, while it is worked on */
+  float *row_of_maxima;         /* one row of the input: over the rows of a window */
 } max_pool;
 
 static rp_status extent(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
@@ -47,12 +49,13 @@ static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
   for (int s = 0; s < pool->window.kernel; s++)
     pool->inside[s] = outputs_inside(s, pool->window.left, pool->window.stride, in.width, layer->out.width);
   RP_TRY(rp_allocate((size_t)layer->out.width * (size_t)layer->out.block, sizeof *pool->row_of_taps, &pool->row_of_taps, err));
+  RP_TRY(rp_allocate((size_t)in.width * (size_t)layer->ins[0].block, sizeof *pool->row_of_maxima, &pool->row_of_maxima, err));
   return rp_allocate(rp_map_size(&layer->out), 1, &pool->taps, err);
 }
 
 static void release(rp_layer *layer) {
   max_pool *pool = layer->own;
-  if (pool) rp_free_pointer(&pool->taps), rp_free_pointer(&pool->row_of_taps);
+  if (pool) rp_free_pointer(&pool->taps), rp_free_pointer(&pool->row_of_taps), rp_free_pointer(&pool->row_of_maxima);
   rp_free_pointer(&layer->own);
 }
 
@@ -97,6 +100,31 @@ static inline __attribute__((always_inline)) void plane_forward(const rp_layer *
   }
 }
 
+/* For evaluation: nobody asks which tap it was. Rows of the window first, then columns: each value is looked at fewer times. */
+static inline __attribute__((always_inline)) void plane_maximum(const rp_layer *layer, const float *restrict in, float *restrict out,
+                                                                int block) {
+  const max_pool *pool = layer->own;
+  const int kernel = pool->window.kernel, stride = pool->window.stride, row = layer->out.width * block,
+            in_row = layer->ins[0].width * block;
+  const float lowest = layer->has_relu ? 0 : -INFINITY;
+  float *restrict highest = pool->row_of_maxima;
+  for (int y = 0; y < layer->out.height; y++, out += row) {
+    const int top = y * stride - pool->window.top, first = top > 0 ? top : 0;
+    const int last = top + kernel < layer->ins[0].height ? top + kernel : layer->ins[0].height;
+    memcpy(highest, in + (ptrdiff_t)first * in_row, (size_t)in_row * sizeof *highest);
+    for (int r = first + 1; r < last; r++) {
+      const float *restrict values = in + (ptrdiff_t)r * in_row;
+      for (int i = 0; i < in_row; i++) highest[i] = values[i] > highest[i] ? values[i] : highest[i];
+    }
+    for (int i = 0; i < row; i++) out[i] = lowest;
+    for (int s = 0; s < kernel; s++)
+      for (int x = pool->inside[s].first; x < pool->inside[s].last; x++) {
+        const float *restrict values = highest + (x * stride - pool->window.left + s) * block;
+        for (int c = 0; c < block; c++) out[x * block + c] = values[c] > out[x * block + c] ? values[c] : out[x * block + c];
+      }
+  }
+}
+
 static inline __attribute__((always_inline)) void plane_backward(const rp_layer *layer, const float *restrict out_gradient,
                                                                  const uint8_t *restrict taps, float *restrict in_gradient, int block) {
   const max_pool *pool = layer->own;
@@ -136,6 +164,10 @@ static size_t n_planes(const rp_map *map) {
     const size_t from = plane * plane_size(&layer->ins[0]), to = plane * plane_size(&layer->out);                                          \
     plane_forward(layer, layer->ins[0].values + from, layer->out.values + to, ((max_pool *)layer->own)->taps + to, block);                 \
   }                                                                                                                                        \
+  RP_VECTORISED static void pool_maximum_##block(const rp_layer *layer, size_t plane) {                                                    \
+    plane_maximum(layer, layer->ins[0].values + plane * plane_size(&layer->ins[0]), layer->out.values + plane * plane_size(&layer->out),   \
+                  block);                                                                                                                  \
+  }                                                                                                                                        \
   RP_VECTORISED static void pool_backward_##block(const rp_layer *layer, size_t plane) {                                                   \
     const size_t from = plane * plane_size(&layer->out), to = plane * plane_size(&layer->ins[0]);                                          \
     plane_backward(layer, layer->out_gradient.values + from, ((max_pool *)layer->own)->taps + from, layer->in_gradients[0].values + to,    \
@@ -146,8 +178,23 @@ FOR_BLOCK(8)
 FOR_BLOCK(16)
 #undef FOR_BLOCK
 
+static void take_maxima(const rp_layer *layer) {
+  for (size_t plane = 0; plane < n_planes(&layer->ins[0]); plane++) {
+    if (layer->ins[0].block == 16)
+      pool_maximum_16(layer, plane);
+    else if (layer->ins[0].block == 8)
+      pool_maximum_8(layer, plane);
+    else
+      pool_maximum_1(layer, plane);
+  }
+}
+
 static rp_status forward(rp_layer *layer, rp_error *err) {
   (void)err;
+  if (layer->purpose == RP_RUN_EVALUATE) {
+    take_maxima(layer);
+    return RP_OK;
+  }
   for (size_t plane = 0; plane < n_planes(&layer->ins[0]); plane++) {
     if (layer->ins[0].block == 16)
       pool_forward_16(layer, plane);
@@ -171,6 +218,14 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
       pool_backward_1(layer, plane);
   }
   return RP_OK;
+}
+
+const rp_window *rp_max_pool_window(const rp_layer *pool) {
+  return &((const max_pool *)pool->own)->window;
+}
+
+const uint8_t *rp_max_pool_taps(const rp_layer *pool) {
+  return ((const max_pool *)pool->own)->taps;
 }
 
 const rp_layer_functions RP_MAX_POOL_LAYER = {

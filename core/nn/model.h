@@ -73,9 +73,23 @@ typedef struct {
   rp_init init;             /* conv, fc */
 } rp_layer_spec;
 
+/* X(code, name, one line of help): what convolutions are computed by. */
+#define RP_CONVOLUTION_LIST(X)                                                                                                             \
+  X(RP_CONVOLUTION_AUTO, "auto", "per shape and pass, from a table of measurements")                                                       \
+  X(RP_CONVOLUTION_DIRECT, "onednn-direct", "oneDNN's direct kernels throughout")                                                          \
+  X(RP_CONVOLUTION_WINOGRAD, "onednn-winograd", "oneDNN's Winograd kernels wherever they exist; oneDNN 2.x only")
+
+typedef enum {
+#define RP_CONVOLUTION_ENUM(code, name, help) code,
+  RP_CONVOLUTION_LIST(RP_CONVOLUTION_ENUM)
+#undef RP_CONVOLUTION_ENUM
+      RP_N_CONVOLUTIONS
+} rp_convolution;
+
 typedef struct {
   int channels, height, width; /* of the image */
   int n_classes;               /* the last layer is an fc of that many outputs */
+  rp_convolution convolution;  /* part of what decides the last bits */
   int n_layers;
   rp_layer_spec *layers; /* owned */
 } rp_model;

@@ -63,6 +63,7 @@ double rp_train_lr(const rp_train_options *options, uint32_t i) {
 
 static rp_status check_options(const rp_state *state, const rp_dataset *dataset, const rp_train_options *options, rp_error *err) {
   if (options->batch < 1) return rp_fail(err, RP_EINPUT, "a batch of %d images: 1 is the least", options->batch);
+  RP_TRY(rp_augmentation_check(&options->augment, dataset->height, dataset->width, err));
   int n_slots = rp_optimizer_slots(options->optimizer.kind);
   if (state->n_slots != n_slots)
     return rp_fail(err, RP_EINPUT, "optimizer %s keeps %d values per parameter, the state has %d",
@@ -76,7 +77,9 @@ static rp_status check_options(const rp_state *state, const rp_dataset *dataset,
 /* Forward and backward of up to one sub-batch; its gradients stay in the executor. `first` counts within the epoch's order. */
 static rp_status run_sub_batch(rp_epoch *epoch, rp_executor *executor, uint32_t first, uint32_t n, uint32_t batch, double *loss,
                                rp_error *err) {
-  rp_batches_fill(epoch->dataset, RP_TRAIN, epoch->order + first, 0, n, epoch->images, epoch->labels);
+  const rp_state *state = epoch->state;
+  rp_batches_fill_augmented(epoch->dataset, &epoch->options->augment, state->seed, state->epoch + 1, epoch->order + first, n, epoch->images,
+                            epoch->labels);
   const float *logits;
   rp_executor_place(executor, (rp_draw_place){epoch->state->seed, epoch->state->epoch + 1, first});
   RP_TRY(rp_executor_forward(executor, epoch->images, &logits, err));

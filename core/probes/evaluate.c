@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 50 }; /* larger ones leave the cache and are slower */
-
 typedef struct {
   const rp_dataset *dataset;
   rp_part part;
   const uint32_t *indices; /* or NULL */
-  float *images;           /* [BATCH][C][H][W] */
-  uint8_t labels[BATCH];
-  float losses[BATCH];
+  float *images;           /* [RP_EVALUATE_BATCH][C][H][W] */
+  uint8_t labels[RP_EVALUATE_BATCH];
+  float losses[RP_EVALUATE_BATCH];
   uint8_t *alive; /* or NULL */
   double loss;    /* summed over the images so far, in their order */
   uint64_t correct;
@@ -52,10 +50,10 @@ rp_status rp_evaluate(rp_net *net, const float *parameters, const uint8_t *close
   if (n == 0) return RP_OK;
   size_t image_size = (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
   RP_CLEANUP(rp_free_pointer) float *images = NULL;
-  RP_TRY(rp_allocate(BATCH * image_size, sizeof *images, &images, err));
+  RP_TRY(rp_allocate(RP_EVALUATE_BATCH * image_size, sizeof *images, &images, err));
   rp_pass pass = {.dataset = dataset, .part = part, .indices = indices, .images = images, .alive = alive};
   uint32_t first = 0;
-  RP_TRY(run_batches(&pass, net, parameters, closed, BATCH, &first, n, err));
+  RP_TRY(run_batches(&pass, net, parameters, closed, RP_EVALUATE_BATCH, &first, n, err));
   RP_TRY(run_batches(&pass, net, parameters, closed, n - first, &first, n, err));
   *out = (rp_evaluation){.n = n, .correct = pass.correct, .loss = pass.loss / n, .accuracy = (double)pass.correct / n};
   return RP_OK;

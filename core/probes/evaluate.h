@@ -5,6 +5,8 @@
 #include "core/data/dataset.h"
 #include "core/nn/net.h"
 
+enum { RP_EVALUATE_BATCH = 50 }; /* images at a time; more leave the cache and are slower */
+
 typedef struct {
   uint32_t n;       /* images */
   uint64_t correct; /* of them predicted right */

@@ -1,6 +1,7 @@
 /* keys.c: the table of an experiment file's keys. What is done with tables of keys is in keys_check.c. */
 #include "experiments/config/keys.h"
 
+#include "core/nn/model.h"
 #include "core/nn/optimizer.h"
 #include "core/nn/schedule.h"
 
@@ -9,20 +10,29 @@
 #define OR_WORD(code, name, help) "|" name
 #define OPTIMIZERS RP_OPTIMIZER_LIST(OR_OPTIMIZER)
 #define SCHEDULES RP_SCHEDULE_LIST(OR_WORD)
+#define CONVOLUTIONS RP_CONVOLUTION_LIST(OR_WORD)
 #define DECAYS RP_DECAY_LIST(OR_WORD)
+
+/* Data sets that lie in files. */
+#define DATA_FROM_FILES "cifar10|cifar100|mnist|fashion-mnist"
 
 static const rp_key ROWS[] = {
     {.name = "name", .type = RP_KEY_TEXT, .help = "of the experiment; default: the file's", .since = "1.0"},
     {.name = "extends", .type = RP_KEY_TEXT, .help = "an experiment file that this one changes; relative to this file", .since = "1.0"},
     {.name = "model", .type = RP_KEY_OPEN, .fallback = "c3-authors", .help = "a model's name or file, with its parameters", .since = "1.0"},
 
-    {.name = "data", .type = RP_KEY_NAMED, .words = "shapes|cifar10", .fallback = "shapes", .help = "the data set", .since = "1.0"},
+    {.name = "data",
+     .type = RP_KEY_NAMED,
+     .words = "shapes|cifar10|cifar100|mnist|fashion-mnist",
+     .fallback = "shapes",
+     .help = "the data set",
+     .since = "1.0"},
     {.name = "data.validation",
      .type = RP_KEY_INTEGER,
      .lowest = 0,
      .highest = 1e9,
      .fallback = "5000",
-     .of = "cifar10",
+     .of = DATA_FROM_FILES,
      .help = "training images held out for criteria that look at the validation split",
      .since = "1.0"},
     {.name = "data.train",
@@ -31,7 +41,7 @@ static const rp_key ROWS[] = {
      .highest = 1e9,
      .words = "all",
      .fallback = "all",
-     .of = "cifar10",
+     .of = DATA_FROM_FILES,
      .help = "train on the first so many images of the training split",
      .since = "1.0"},
     {.name = "data.train",
@@ -66,10 +76,29 @@ static const rp_key ROWS[] = {
      .help = "which images are held out (and generated), whatever the trial's seed",
      .since = "1.0"},
     {.name = "data.augment",
-     .type = RP_KEY_WORD,
+     .type = RP_KEY_SWITCHES,
      .words = "none",
      .fallback = "none",
-     .help = "changes to training images",
+     .help = "random changes to training images, as in [flip, crop: 4]",
+     .since = "1.0"},
+    {.name = "data.augment.flip",
+     .type = RP_KEY_FLAG,
+     .fallback = "off",
+     .help = "every second image, by chance, is mirrored left to right",
+     .since = "1.0"},
+    {.name = "data.augment.crop",
+     .type = RP_KEY_INTEGER,
+     .lowest = 0,
+     .highest = 1023,
+     .fallback = "0",
+     .help = "a window is cut at random from the image with so many pixels of mean colour around it",
+     .since = "1.0"},
+    {.name = "data.augment.cutout",
+     .type = RP_KEY_INTEGER,
+     .lowest = 0,
+     .highest = 1024,
+     .fallback = "0",
+     .help = "side of a square of mean colour at a random place",
      .since = "1.0"},
 
     {.name = "train", .type = RP_KEY_MAP, .help = "how every epoch trains", .since = "1.0"},
@@ -83,6 +112,12 @@ static const rp_key ROWS[] = {
      .highest = 65536,
      .fallback = "64",
      .help = "images per step",
+     .since = "1.0"},
+    {.name = "train.convolution",
+     .type = RP_KEY_WORD,
+     .words = CONVOLUTIONS,
+     .fallback = "auto",
+     .help = "what convolutions are computed by; decides the last bits, and the time",
      .since = "1.0"},
     {.name = "train.threads",
      .type = RP_KEY_INTEGER,

@@ -8,17 +8,18 @@
 #include "experiments/config/node.h"
 
 typedef enum {
-  RP_KEY_FLAG,    /* on, off */
-  RP_KEY_INTEGER, /* a whole number in its range, or one of `words` */
-  RP_KEY_NUMBER,  /* a number in its range */
-  RP_KEY_PERCENT, /* 0 to 100, a decimal of at most 9 places */
-  RP_KEY_WORD,    /* one of `words`; off may be one of them (a flag, to YAML) */
-  RP_KEY_TEXT,    /* a string that is not empty */
-  RP_KEY_TEXTS,   /* a list of them */
-  RP_KEY_SEEDS,   /* a list of different whole numbers from 0, at least one */
-  RP_KEY_EPOCHS,  /* a whole number from 1, or {after: one} */
-  RP_KEY_MAP,     /* a map; its keys are rows, too */
-  RP_KEY_NAMED,   /* a map with a `name` (one of `words`), or only the name; its other keys are rows */
+  RP_KEY_FLAG,     /* on, off */
+  RP_KEY_INTEGER,  /* a whole number in its range, or one of `words` */
+  RP_KEY_NUMBER,   /* a number in its range */
+  RP_KEY_PERCENT,  /* 0 to 100, a decimal of at most 9 places */
+  RP_KEY_WORD,     /* one of `words`; off may be one of them (a flag, to YAML) */
+  RP_KEY_TEXT,     /* a string that is not empty */
+  RP_KEY_TEXTS,    /* a list of them */
+  RP_KEY_SEEDS,    /* a list of different whole numbers from 0, at least one */
+  RP_KEY_EPOCHS,   /* a whole number from 1, or {after: one} */
+  RP_KEY_MAP,      /* a map; its keys are rows, too */
+  RP_KEY_SWITCHES, /* the same, or one of `words`; keys may also stand in a list, those that are just on without a value: [flip, crop: 4] */
+  RP_KEY_NAMED,    /* a map with a `name` (one of `words`), or only the name; its other keys are rows */
   RP_KEY_OPEN,    /* the same, of any name; its keys are checked elsewhere (against a model's or scheme's parameters, a plugin's options) */
   RP_KEY_NAMES,   /* a list of such */
   RP_KEY_ANY_MAP, /* a map, a list: looked into elsewhere */

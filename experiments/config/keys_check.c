@@ -171,6 +171,10 @@ static void add_accepted(const rp_key *key, rp_text *text) {
   case RP_KEY_ANY_MAP:
     rp_text_add(text, "a map");
     break;
+  case RP_KEY_SWITCHES:
+    add_words(key->words, text);
+    rp_text_add(text, ", a list or a map of its keys");
+    break;
   case RP_KEY_NAMED:
     rp_text_add(text, "a name (");
     add_words(key->words, text);
@@ -291,6 +295,8 @@ rp_status rp_key_check_value(const rp_key *key, const rp_node *value, rp_error *
   case RP_KEY_MAP:
   case RP_KEY_ANY_MAP:
     return value->kind == RP_NODE_MAP ? RP_OK : refuse(key, value, err);
+  case RP_KEY_SWITCHES:
+    return is_text(value) || value->kind == RP_NODE_LIST || value->kind == RP_NODE_MAP ? RP_OK : refuse(key, value, err);
   case RP_KEY_NAMED: {
     const rp_node *name = value->kind == RP_NODE_MAP && rp_node_get(value, "name") ? rp_node_get(value, "name") : value;
     if (!is_named(value)) return refuse(key, value, err);
@@ -343,6 +349,47 @@ static int has_rows_below(const rp_key *row, const rp_node *value) {
   return (row->type == RP_KEY_MAP || row->type == RP_KEY_NAMED) && value->kind == RP_NODE_MAP;
 }
 
+static rp_status add_switch(const rp_key *row, const rp_node *element, rp_node *map, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *entries = NULL;
+  if (element->kind == RP_NODE_MAP)
+    RP_TRY(rp_node_copy(element, &entries, err));
+  else if (is_text(element)) {
+    RP_CLEANUP(rp_node_free) rp_node *on = NULL;
+    RP_TRY(rp_node_scalar("on", &element->origin, &on, err));
+    RP_TRY(rp_node_new(RP_NODE_MAP, &element->origin, &entries, err));
+    RP_TRY(rp_node_append(entries, element->text, &element->origin, &on, err));
+  } else
+    return refuse(row, element, err);
+  for (size_t i = 0; i < entries->n; i++) {
+    rp_entry *entry = &entries->entries[i];
+    if (rp_node_get(map, entry->key)) return rp_entry_fail(entry, err, "%s: '%s' stands here twice", row->name, entry->key);
+    RP_TRY(rp_node_append(map, entry->key, &entry->key_origin, &entry->value, err));
+  }
+  return RP_OK;
+}
+
+/* {flip: on, crop: 4}, however it was written; NULL for one of the row's words. */
+static rp_status spell_switches(const rp_key *row, const rp_node *value, rp_node **out, rp_error *err) {
+  *out = NULL;
+  if (value->kind == RP_NODE_STRING && rp_word_index(row->words, value->text) >= 0) return RP_OK;
+  RP_CLEANUP(rp_node_free) rp_node *map = NULL;
+  RP_TRY(rp_node_new(RP_NODE_MAP, &value->origin, &map, err));
+  if (value->kind == RP_NODE_LIST)
+    for (size_t i = 0; i < value->n; i++) RP_TRY(add_switch(row, value->entries[i].value, map, err));
+  else
+    RP_TRY(add_switch(row, value, map, err));
+  if (value->path) RP_TRY(rp_node_set_paths(map, value->path, err));
+  *out = map;
+  map = NULL;
+  return RP_OK;
+}
+
+static rp_status check_switches(const rp_key_table *table, const rp_key *row, const rp_node *value, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *map = NULL;
+  RP_TRY(spell_switches(row, value, &map, err));
+  return map ? rp_keys_check(table, row->name, map, err) : RP_OK;
+}
+
 rp_status rp_keys_check(const rp_key_table *table, const char *section, const rp_node *map, rp_error *err) {
   if (map->kind != RP_NODE_MAP) return rp_node_fail(map, err, "%s stands here, not a map of keys", rp_node_kind_name(map->kind));
   const char *name = name_of_section(table, section, map);
@@ -352,6 +399,7 @@ rp_status rp_keys_check(const rp_key_table *table, const char *section, const rp
     const rp_key *row = find_in_section(table, section, entry->key, name);
     if (!row || !belongs_to(row, name)) return refuse_key(table, section, entry, name, row, err);
     RP_TRY(rp_key_check_value(row, entry->value, err));
+    if (row->type == RP_KEY_SWITCHES) RP_TRY(check_switches(table, row, entry->value, err));
     if (has_rows_below(row, entry->value)) RP_TRY(rp_keys_check(table, row->name, entry->value, err));
   }
   return RP_OK;
@@ -391,11 +439,20 @@ static rp_status add_default(const rp_key *row, const char *key, rp_node *map, r
   return rp_node_append(map, key, NULL, &value, err);
 }
 
+static rp_status fill_switches(const rp_key_table *table, const rp_key *row, const char *key, rp_node *map, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *spelled = NULL;
+  RP_TRY(spell_switches(row, rp_node_get(map, key), &spelled, err));
+  if (!spelled) return RP_OK;
+  RP_TRY(rp_keys_fill(table, row->name, spelled, err));
+  return rp_node_put(map, key, &spelled, err);
+}
+
 static rp_status fill_row(const rp_key_table *table, const rp_key *row, const char *key, rp_node *map, rp_error *err) {
   if (!rp_node_get(map, key)) RP_TRY(add_default(row, key, map, err));
   rp_node *value = rp_node_get(map, key);
   if (!value) return RP_OK;
   if ((row->type == RP_KEY_NAMED || row->type == RP_KEY_OPEN) && row->fallback) RP_TRY(fill_name(row, key, map, err));
+  if (row->type == RP_KEY_SWITCHES) return fill_switches(table, row, key, map, err);
   value = rp_node_get(map, key);
   return has_rows_below(row, value) ? rp_keys_fill(table, row->name, value, err) : RP_OK;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rp_status choose_data_folder(const char *given, char **out, rp_error *err) {
+rp_status rp_choose_data_folder(const char *given, char **out, rp_error *err) {
   const char *environment = getenv("REPR_DATA");
   if (given) return rp_copy_string(given, out, err);
   return rp_copy_string(environment && *environment ? environment : "data", out, err);
@@ -15,7 +15,7 @@ static rp_status choose_data_folder(const char *given, char **out, rp_error *err
 
 static rp_status open_dataset(rp_campaign *campaign, const rp_node *config, int *index, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) char *json = NULL;
-  RP_TRY(rp_node_json(rp_node_get(config, "data"), &json, err));
+  RP_TRY(rp_plan_data_json(config, &json, err));
   for (*index = 0; *index < campaign->n_datasets; (*index)++)
     if (strcmp(campaign->datasets[*index].json, json) == 0) return RP_OK;
   rp_data_options options;
@@ -96,7 +96,7 @@ static rp_status open_campaign(const char *experiment, const char *const *sets, 
   RP_TRY(rp_experiment_load(experiment, sets, n_sets, &campaign->experiment, err));
   const char *json = campaign->experiment.config_json;
   campaign->digest = rp_digest_of("experiment", json, strlen(json));
-  RP_TRY(choose_data_folder(data_folder, &campaign->data_folder, err));
+  RP_TRY(rp_choose_data_folder(data_folder, &campaign->data_folder, err));
   RP_TRY(rp_plugin_folder(&campaign->rankers, err));
   size_t n = (size_t)campaign->experiment.n_trials;
   RP_TRY(rp_allocate(n, sizeof *campaign->dataset_of, &campaign->dataset_of, err));

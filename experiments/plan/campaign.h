@@ -27,6 +27,9 @@ rp_status rp_campaign_open(const char *experiment, const char *const *sets, int 
                            rp_error *err);
 void rp_campaign_free(rp_campaign *campaign);
 
+/* Where data sets lie: `given`, or where that is NULL $REPR_DATA, else "data". The caller frees. */
+rp_status rp_choose_data_folder(const char *given, char **out, rp_error *err);
+
 /* "ARM/SEED", for messages; the caller frees. */
 rp_status rp_campaign_trial_name(const rp_campaign *campaign, int trial, char **name, rp_error *err);
 

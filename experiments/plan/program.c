@@ -13,6 +13,8 @@ const char *rp_phase_name(rp_phase phase) {
   return phase == RP_PHASE_SUB ? "sub" : "full";
 }
 
+#define OR_WORD(code, name, help) "|" name
+
 /* What steps are made from. */
 typedef struct {
   const rp_node *config;   /* resolved */
@@ -112,6 +114,29 @@ static rp_status resolve_optimizer(const rp_train_options *options, rp_node *opt
   return rp_node_put(optimizer, "lr", &lr, err);
 }
 
+/* In one spelling, whatever the file's: only what is on, and nothing at all for none. */
+static rp_status put_augmentation(rp_node *params, const rp_augmentation *how, rp_error *err) {
+  if (rp_augmentation_is_none(how)) return RP_OK;
+  const struct {
+    const char *key;
+    int value;
+  } sizes[] = {{"crop", how->crop}, {"cutout", how->cutout}};
+  RP_CLEANUP(rp_node_free) rp_node *map = NULL;
+  RP_TRY(rp_node_new(RP_NODE_MAP, NULL, &map, err));
+  for (int i = 0; i < 2; i++) {
+    RP_CLEANUP(rp_node_free) rp_node *value = NULL;
+    if (sizes[i].value == 0) continue;
+    RP_TRY(rp_node_of_integer(sizes[i].value, &value, err));
+    RP_TRY(rp_node_append(map, sizes[i].key, NULL, &value, err));
+  }
+  if (how->flip) {
+    RP_CLEANUP(rp_node_free) rp_node *on = NULL;
+    RP_TRY(rp_node_of_flag(1, &on, err));
+    RP_TRY(rp_node_append(map, "flip", NULL, &on, err));
+  }
+  return rp_node_append(params, "augment", NULL, &map, err);
+}
+
 /* What an epoch's result depends on: config.train with the schedule's outcome in the schedule's place, and the augmentation. */
 static rp_status train_params(const builder *self, const rp_train_options *options, char **out, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *params = NULL;
@@ -125,7 +150,7 @@ static rp_status train_params(const builder *self, const rp_train_options *optio
   RP_TRY(put_different_leaves(params, "", train, rp_node_get(self->defaults, "train"), err));
   RP_TRY(rp_node_string(rp_key_find(&rp_experiment_keys, "train.optimizer", NULL)->fallback, NULL, &usual_optimizer, err));
   RP_TRY(put_different(params, "optimizer", rp_node_at(train, "optimizer.name"), usual_optimizer, err));
-  RP_TRY(put_different(params, "augment", rp_node_at(self->config, "data.augment"), rp_node_at(self->defaults, "data.augment"), err));
+  RP_TRY(put_augmentation(params, &self->train.augment, err));
   RP_TRY(rp_rates_describe(options, params, err));
   return rp_node_json(params, out, err);
 }
@@ -372,6 +397,9 @@ static rp_status read_train(builder *self, uint32_t n_images, rp_error *err) {
   const rp_node *train = rp_node_get(self->config, "train");
   self->train = (rp_train_options){.optimizer = read_optimizer(rp_node_get(train, "optimizer")),
                                    .batch = integer_at(train, "batch"),
+                                   .augment = {.flip = rp_node_is_true(rp_node_at(self->config, "data.augment.flip")),
+                                               .crop = integer_at(self->config, "data.augment.crop"),
+                                               .cutout = integer_at(self->config, "data.augment.cutout")},
                                    .keep_last_batch = word_at(train, "last_batch", "drop|keep") == 1};
   return rp_rates_read(train, rp_train_steps(&self->train, n_images), &self->rates, err);
 }
@@ -390,6 +418,7 @@ static rp_status build_steps(builder *self, uint32_t epochs, rp_program *program
   program->first_final_epoch = self->last_regrow + 1;
   program->ends_in_sub = self->phase == RP_PHASE_SUB;
   program->threads = integer_at(self->config, "train.threads");
+  program->convolution = (rp_convolution)word_at(self->config, "train.convolution", RP_CONVOLUTION_LIST(OR_WORD));
   program->optimizer = self->train.optimizer;
   return RP_OK;
 }

@@ -60,6 +60,7 @@ typedef struct {
                                  epochs (rule 21) */
   int ends_in_sub;            /* the scheme says `ends: sub` and stops with filters dropped */
   int threads;                /* train.threads */
+  rp_convolution convolution; /* train.convolution */
   rp_optimizer optimizer;     /* of all epochs: a state's slots follow from it */
   rp_node *source;            /* the expanded program, owned */
 } rp_program;

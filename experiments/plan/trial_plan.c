@@ -28,6 +28,15 @@ rp_status rp_plan_data_options(const rp_node *config, const char *folder, rp_dat
   return RP_OK;
 }
 
+rp_status rp_plan_data_json(const rp_node *config, char **out, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *data = NULL;
+  const rp_node *given = rp_node_get(config, "data");
+  if (!given) return rp_fail(err, RP_EINPUT, "data is missing");
+  RP_TRY(rp_node_copy(given, &data, err));
+  rp_node_remove(data, "augment");
+  return rp_node_json(data, out, err);
+}
+
 /* ---- Criteria -------------------------------------------------------------------------------- */
 
 static const char *const SCORE_DATA_NAMES[] = {[RP_SCORE_AUTO] = "auto", [RP_SCORE_TRAIN] = "train", [RP_SCORE_VALIDATION] = "validation"};
@@ -193,6 +202,17 @@ static rp_status name_root(rp_trial_plan *plan, const rp_dataset *dataset, rp_er
   return rp_id_of_root(dataset->digest, rp_text_string(&split), plan->model_json, plan->seed, &plan->root, err);
 }
 
+static rp_status check_augmentation(const rp_node *config, const rp_program *program, const rp_dataset *dataset, rp_error *err) {
+  for (int i = 0; i < program->n_steps; i++) {
+    const rp_step *step = &program->steps[i];
+    if (step->kind != RP_OP_TRAIN || rp_augmentation_check(&step->as.train.augment, dataset->height, dataset->width, err) == RP_OK)
+      continue;
+    rp_error reason = *err;
+    return rp_node_fail(rp_node_at(config, "data.augment"), err, "%s", reason.message);
+  }
+  return RP_OK;
+}
+
 static rp_status name_trial(rp_trial_plan *plan, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) rp_program_step *steps = NULL;
   RP_TRY(rp_allocate((size_t)plan->program.n_steps + 1, sizeof *steps, &steps, err));
@@ -204,7 +224,9 @@ static rp_status build(const rp_node *config, const rp_dataset *dataset, const c
   rp_image_shape shape = {dataset->channels, dataset->height, dataset->width, dataset->n_classes};
   RP_TRY(rp_model_build(rp_node_get(config, "model"), shape, &plan->model, &plan->model_json, err));
   RP_TRY(rp_program_build(config, dataset->n[RP_TRAIN], &plan->program, err));
+  plan->model.convolution = plan->program.convolution;
   RP_TRY(rp_program_check(&plan->program, &plan->model, err));
+  RP_TRY(check_augmentation(config, &plan->program, dataset, err));
   RP_TRY(list_filters(plan, err));
   RP_TRY(plan_criteria(plan, dataset, rankers, err));
   RP_TRY(name_root(plan, dataset, err));

@@ -30,6 +30,9 @@ typedef struct {
   const char **names; /* [n_convs], borrowed from the model */
 } rp_trial_plan;
 
+/* What of a trial's configuration decides which images its data set holds, as JSON: equal where one open data set serves both. */
+rp_status rp_plan_data_json(const rp_node *config, char **out, rp_error *err);
+
 /* The data options of a trial's configuration. Strings are borrowed from `config` and `folder`. */
 rp_status rp_plan_data_options(const rp_node *config, const char *folder, rp_data_options *out, rp_error *err);
 

@@ -500,7 +500,7 @@ static rp_status start_trials(ongoing_run *run, rp_error *err) {
     RP_TRY(rp_store_trial_status(run->store, run->campaign->plans[t].id, &found, &status, &cause, err));
     trial->is_active = !(found && status == RP_TRIAL_FAILED && failed_for_good(cause) && !run->options->retry);
     if (!trial->is_active)
-      run->summary->failed++;
+      run->summary->failed++, run->summary->failed_before++;
     else
       RP_TRY(rp_store_set_trial_status(run->store, run->campaign->plans[t].id, RP_TRIAL_RUNNING, RP_OK, NULL, err));
   }
@@ -540,6 +540,10 @@ rp_status rp_coordinate(rp_campaign *campaign, rp_store *store, const rp_run_opt
   leave_trials(&run);
   sigaction(SIGINT, &old_interrupt, NULL);
   sigaction(SIGTERM, &old_terminate, NULL);
+  if (status == RP_OK && summary->failed_before)
+    return rp_fail(err, RP_ETRIALS,
+                   "%d of %d trials failed, %d of them in an earlier run: `repr status` says why, --retry tries them again",
+                   summary->failed, summary->n_trials, summary->failed_before);
   if (status == RP_OK && summary->failed) return rp_fail(err, RP_ETRIALS, "%d of %d trials failed", summary->failed, summary->n_trials);
   return status;
 }

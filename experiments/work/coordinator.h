@@ -17,6 +17,7 @@ typedef struct {
 typedef struct {
   int done, failed, n_trials;
   int computed; /* states computed by this run */
+  int failed_before; /* of `failed`: in an earlier run, for a cause that stays */
 } rp_run_summary;
 
 /* Runs what is missing of a campaign. Progress goes to stderr. Errors: RP_ETRIALS (some failed; the store says why), RP_EINTERRUPTED,

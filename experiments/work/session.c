@@ -1,6 +1,7 @@
 /* session.c: from a job to a measured state. Opening what a job needs, running its ops, probing the result: in this order. */
 #include "experiments/work/session.h"
 
+#include "core/base/files.h"
 #include "core/base/memory.h"
 #include "core/ops/drop.h"
 #include "core/probes/evaluate.h"
@@ -90,7 +91,7 @@ void rp_session_free(rp_session **session) {
 
 static rp_status open_dataset(rp_session *session, const rp_node *config, const char *folder, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) char *json = NULL;
-  RP_TRY(rp_node_json(rp_node_get(config, "data"), &json, err));
+  RP_TRY(rp_plan_data_json(config, &json, err));
   if (session->data_json && strcmp(json, session->data_json) == 0) return RP_OK;
   if (session->data_json) {
     rp_dataset_close(&session->dataset);
@@ -106,7 +107,9 @@ static rp_status open_dataset(rp_session *session, const rp_node *config, const 
 
 static rp_status open_net(rp_session *session, rp_error *err) {
   const rp_trial_plan *plan = &session->plan;
-  if (session->net && session->net_threads == plan->program.threads && strcmp(session->net_json, plan->model_json) == 0) return RP_OK;
+  if (session->net && session->net_threads == plan->program.threads && strcmp(session->net_json, plan->model_json) == 0 &&
+      rp_net_model(session->net)->convolution == plan->model.convolution)
+    return RP_OK;
   close_net(session);
   RP_TRY(rp_copy_string(plan->model_json, &session->net_json, err));
   session->net_threads = plan->program.threads;
@@ -422,5 +425,78 @@ rp_status rp_session_compute(rp_session *session, const rp_job *job, rp_job_resu
     return status;
   }
   result->seconds = seconds_now() - start;
+  return RP_OK;
+}
+
+/* ---- Without measuring ----------------------------------------------------------------------- */
+
+rp_status rp_session_open(rp_session *session, const rp_session_trial *trial, rp_session_view *out, rp_error *err) {
+  const rp_job job = {
+      .config = trial->config, .seed = trial->seed, .data = trial->data, .rankers = trial->rankers, .states = trial->states};
+  rp_state_free(&session->state);
+  RP_TRY(open_trial(session, &job, err));
+  *out = (rp_session_view){&session->plan, &session->dataset, session->net};
+  return RP_OK;
+}
+
+/* *is_there = 0 where there is no checkpoint, or none of use: it can be computed. */
+static rp_status load_recorded(rp_session *session, const char *states, const rp_recorded_state *recorded, int *is_there, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  RP_CLEANUP(rp_state_free) rp_state *state = NULL;
+  *is_there = 0;
+  RP_TRY(rp_job_checkpoint_path(states, recorded->id, &path, err));
+  if (!rp_file_exists(path)) return RP_OK;
+  rp_status status = rp_checkpoint_read(path, rp_net_layout(session->net), &state, err);
+  if (status == RP_EDAMAGED) return RP_OK;
+  RP_TRY(status);
+  rp_id digest;
+  RP_TRY(rp_state_digest(state, &digest, err));
+  if (!rp_id_equal(digest, recorded->digest)) return RP_OK;
+  rp_state_free(&session->state);
+  session->state = state;
+  session->state_id = recorded->id;
+  state = NULL;
+  *is_there = 1;
+  return RP_OK;
+}
+
+static rp_status compute_recorded(rp_session *session, const rp_recorded_state *recorded, rp_error *err) {
+  RP_CLEANUP(rp_job_result_free) rp_job_result result = rp_job_result_empty();
+  const rp_job job = {.shadows = "[]"};
+  if (recorded->path_step == 0) {
+    RP_TRY(rp_state_initial(session->net, 0, session->plan.seed, &session->state, err));
+    session->state_id = session->plan.root;
+  } else if (!session->state)
+    return rp_fail(err, RP_EINPUT, "the state before it is not in memory");
+  else
+    RP_TRY(run_step(session, &job, recorded->path_step - 1, recorded->set, &result, err));
+  int is_equal;
+  RP_TRY(check_digest(session, recorded->digest, &is_equal, err));
+  if (is_equal && rp_id_equal(session->state_id, recorded->id)) return RP_OK;
+  return rp_fail(
+      err, RP_ENUMERIC,
+      "not reproducible: the state after epoch %u came out with other bits than were recorded; was it computed by another build, "
+      "or on another machine?",
+      session->state->epoch);
+}
+
+rp_status rp_session_bring(rp_session *session, const rp_session_trial *trial, const rp_recorded_state *state, int may_compute,
+                           const rp_state **out, int *was_computed, rp_error *err) {
+  int is_there;
+  *out = NULL, *was_computed = 0;
+  if (state->path_step > session->plan.program.n_steps)
+    return rp_fail(err, RP_EINPUT, "the trial's program has no step %d", state->path_step);
+  RP_TRY(load_recorded(session, trial->states, state, &is_there, err));
+  if (!is_there && !may_compute) {
+    rp_state_free(&session->state);
+    return RP_OK;
+  }
+  rp_status status = is_there ? RP_OK : compute_recorded(session, state, err);
+  if (status != RP_OK) {
+    rp_state_free(&session->state);
+    return status;
+  }
+  *was_computed = !is_there;
+  *out = session->state;
   return RP_OK;
 }

@@ -74,6 +74,13 @@ static void a_missing_data_folder_says_where_data_come_from(void **unused) {
   REFUSE(GOOD_MODEL "data: {name: cifar10}\n" GOOD_TRAIN GOOD_SCHEME GOOD_SEEDS, "--data nowhere", "nowhere", "--data", "REPR_DATA");
 }
 
+static void augmentation_that_does_not_fit_the_images_is_refused_before_the_run(void **unused) {
+  (void)unused;
+  REFUSE(GOOD_MODEL
+         "data: {name: shapes, train: 128, validation: 50, test: 50, augment: [flip, crop: 32]}\n" GOOD_TRAIN GOOD_SCHEME GOOD_SEEDS,
+         "", "bad.yaml:2:", "data.augment", "32×32", "0 to 31");
+}
+
 static void rankers_that_cannot_be_used_say_why(void **unused) {
   (void)unused;
 #define WITH_RANKER(ranker) GOOD_MODEL GOOD_DATA GOOD_TRAIN "scheme: {name: repr, s1: 1, s2: 1, n: 1, ranker: " ranker "}\n" GOOD_SEEDS
@@ -171,6 +178,7 @@ int main(void) {
       cmocka_unit_test(a_program_that_does_not_fit_names_the_smallest_total),
       cmocka_unit_test(a_model_whose_shapes_do_not_fit_names_the_layer),
       cmocka_unit_test(a_missing_data_folder_says_where_data_come_from),
+      cmocka_unit_test(augmentation_that_does_not_fit_the_images_is_refused_before_the_run),
       cmocka_unit_test(rankers_that_cannot_be_used_say_why),
       cmocka_unit_test(rule_06_an_oracle_without_validation_images_is_refused_before_the_run),
       cmocka_unit_test(rule_13_a_count_that_cannot_be_met_is_refused_before_the_run),

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 enum { PER_FILE = 4, N_TEST = 3 };
-static const rp_cifar_counts COUNTS = {.training = 5 * PER_FILE, .test = N_TEST};
+static const rp_image_counts COUNTS = {.training = 5 * PER_FILE, .test = N_TEST};
 
 static int is_mapped(const char *folder) {
   FILE *maps = fopen("/proc/self/maps", "r");
@@ -21,7 +21,8 @@ static void assert_refused(const cifar_folder *folder, rp_data_options options, 
   rp_error err = {0};
   rp_dataset dataset;
   options.folder = folder->path;
-  for (int i = 0; i < 3 && parts[i]; i++) assert_fails(rp_cifar_open(&options, COUNTS, &dataset, &err), RP_EDATA, err, parts[i]);
+  for (int i = 0; i < 3 && parts[i]; i++)
+    assert_fails(rp_cifar_open(&rp_cifar10_layout, &options, COUNTS, &dataset, &err), RP_EDATA, err, parts[i]);
   assert_null(dataset.storage);
   assert_false(is_mapped(folder->path));
 }
@@ -47,7 +48,7 @@ static void a_whole_set_is_mapped_while_it_is_open_and_not_after(void **unused) 
   cifar_folder folder = write_cifar_set(PER_FILE, N_TEST, 0);
   rp_error err = {0};
   rp_dataset dataset;
-  assert_ok(rp_cifar_open(&(rp_data_options){.folder = folder.path}, COUNTS, &dataset, &err), err);
+  assert_ok(rp_cifar_open(&rp_cifar10_layout, &(rp_data_options){.folder = folder.path}, COUNTS, &dataset, &err), err);
   assert_true(is_mapped(folder.path));
   rp_dataset_close(&dataset);
   assert_false(is_mapped(folder.path));
@@ -145,7 +146,7 @@ static void more_images_than_there_are_cannot_be_asked_for(void **unused) {
   rp_error err = {0};
   rp_dataset dataset;
   rp_data_options fits = {.folder = folder.path, .validation = 5, .train = 15};
-  assert_ok(rp_cifar_open(&fits, COUNTS, &dataset, &err), err);
+  assert_ok(rp_cifar_open(&rp_cifar10_layout, &fits, COUNTS, &dataset, &err), err);
   rp_dataset_close(&dataset);
   remove_cifar_folder(&folder);
 }

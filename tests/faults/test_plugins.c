@@ -23,8 +23,9 @@ static void an_unknown_name_gets_the_nearest_and_all_there_are(void **unused) {
   assert_non_null(strstr(err.message, "there are: l2, oracle-accuracy, oracle-loss, ortho, random, taylor"));
   assert_fails(rp_plugin_find(built_file("rankers"), "gradient-flow", &path, &err), RP_EINPUT, err, "is not found; there are:");
   assert_fails(rp_plugin_find(built_file("rankers"), "", &path, &err), RP_EINPUT, err, "is not found");
-  assert_fails(rp_plugin_find("/nowhere", "ortho", &path, &err), RP_EINPUT, err, "/nowhere, cannot be read");
-  assert_fails(rp_plugin_find(NULL, "/nowhere/mine.so", &path, &err), RP_EINPUT, err, "/nowhere/mine.so cannot be opened: No such file");
+  assert_fails(rp_plugin_find("/proc/self/nowhere", "ortho", &path, &err), RP_EINPUT, err, "/proc/self/nowhere, cannot be read");
+  assert_fails(rp_plugin_find(NULL, "/proc/self/nowhere/mine.so", &path, &err), RP_EINPUT, err,
+               "/proc/self/nowhere/mine.so cannot be opened: No such file");
   assert_fails(rp_plugin_find(NULL, built_file("rankers"), &path, &err), RP_EINPUT, err, "is a folder");
 }
 

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   rp_data_options options = {.folder = folder, .validation = 1};
   rp_error err = {0};
   rp_dataset dataset;
-  rp_status status = rp_cifar_open(&options, (rp_cifar_counts){.training = n, .test = 1}, &dataset, &err);
+  rp_status status = rp_cifar_open(&rp_cifar10_layout, &options, (rp_image_counts){.training = n, .test = 1}, &dataset, &err);
   if (status != (is_whole(bytes, size) ? RP_OK : RP_EDATA) || (status == RP_OK) != (err.message[0] == '\0')) abort();
   if (status == RP_OK && dataset.n[RP_TRAIN] != n - 1) abort();
   uint64_t sum = 0; /* reads each pixel, so that a sanitizer sees a pointer that leaves its file */

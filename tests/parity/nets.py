@@ -7,7 +7,8 @@
 Ours is run_net's run. Two runs of PyTorch (torch_net.py) stand beside it, one in float32 and one in float64; float64 is the reference. An
 error is the largest difference over the largest value of its tensor. It passes where ours is at most FACTOR times that of PyTorch's float32 for
 the same tensor, or at most FLOOR: eight units in the last place of the largest value, since PyTorch is now and then off by less than one by
-luck. A row shows the largest errors among the tensors of a class, and names those that do not pass.
+luck. A row shows the largest errors among the tensors of a class, and names those that do not pass. Convolutions run on the direct kernels
+first; where the kernels that are chosen by themselves give other bits, Winograd is among them, and a second run is held to WINOGRAD_FACTOR.
 
 A ReLU whose input is nearly 0 and a max pool with two nearly equal values can decide either way in float32, and one such flip moves a
 gradient by 1e-3. So all three runs take *our* decisions, and rounding is all that is left between them; that these decisions were right is
@@ -31,7 +32,8 @@ import torch.nn.functional as F
 
 from torch_net import Net
 
-FACTOR = 3
+FACTOR = 3            # of convolutions computed directly
+WINOGRAD_FACTOR = 10  # where any is computed by Winograd's algorithm
 FLOOR = 8 * 2.0**-23
 NEAR_TIE = 1e-5
 ZERO = 1e-10
@@ -61,11 +63,11 @@ LARGE = ("vgg16", "resnet-18", "densenet-40", "densenet-bc-100", "inception")
 class Ours:
     """What run_net wrote."""
 
-    def __init__(self, driver, case, with_gates):
+    def __init__(self, driver, case, with_gates, is_direct):
         _, model, image, classes, batch = case
         with tempfile.TemporaryDirectory() as folder:
             command = [driver, model, image, str(classes), str(batch), "1", folder]
-            subprocess.run(command + (["--gates"] if with_gates else []), check=True)
+            subprocess.run(command + (["--gates"] if with_gates else []) + (["--direct"] if is_direct else []), check=True)
 
             def read(name, dtype=numpy.float32):
                 return torch.from_numpy(numpy.fromfile(os.path.join(folder, name), dtype=dtype))
@@ -94,14 +96,14 @@ class Theirs:
         run = net.run(values, ours.images, training=True, closed=ours.closed, decisions=ours.decisions)
         loss = F.cross_entropy(run.logits, ours.labels)
         loss.backward()
-        self.train_logits, self.loss = run.logits.detach(), loss.detach()
+        self.train_logits = run.logits.detach()
         self.gradients = net.join([value.grad for value in values])
         self.statistics = net.join([run.statistics.get(number, value) for number, value in enumerate(values)])
         self.disagreements = run.disagreements
         with torch.no_grad():
             self.evaluate_logits = net.run(values, ours.images, training=False, closed=ours.closed).logits
-            # The loss by itself: of our logits.
-            self.losses = F.cross_entropy(ours.train_logits.to(dtype), ours.labels, reduction="none")
+            self.losses = F.cross_entropy(self.train_logits, ours.labels, reduction="none")
+            self.losses_of_our_logits = F.cross_entropy(ours.train_logits.to(dtype), ours.labels, reduction="none")
 
 
 def error(values, reference, scale=None):
@@ -127,10 +129,14 @@ def tensor_errors(ours, single, double):
 
 
 def output_errors(ours, single, double):
+    """Logits and each image's loss; the loss function by itself, on our logits; and the batch's mean, which is that of the losses."""
     for what in ("train_logits", "evaluate_logits", "losses"):
         reference = getattr(double, what)
         yield what.replace("_", " "), "", error(getattr(ours, what), reference), error(getattr(single, what), reference)
-    yield "loss", "", error(torch.tensor(ours.meta["loss"]), double.loss), error(single.loss, double.loss)
+    reference = double.losses_of_our_logits
+    yield "cross entropy", "", error(ours.losses, reference), error(single.losses_of_our_logits, reference)
+    mean = ours.losses.double().mean()
+    yield "mean loss", "", error(torch.tensor(ours.meta["loss"]), mean), error(ours.losses.mean(), mean)
 
 
 class Table:
@@ -139,16 +145,16 @@ class Table:
 
     def row(self, passed, case, what, text):
         self.failed += not passed
-        print(f"{'OK  ' if passed else 'FAIL'} {case:26s} {what:16s} {text}", flush=True)
+        print(f"{'OK  ' if passed else 'FAIL'} {case:34s} {what:16s} {text}", flush=True)
 
-    def errors(self, case, found):
+    def errors(self, case, found, factor):
         classes = {}
         for kind, layer, mine, torchs in found:
             classes.setdefault(kind, []).append((mine, torchs, layer))
         for kind, rows in classes.items():
             mine, _, layer = max(rows)
             torchs = max(row[1] for row in rows)
-            beyond = [row for row in rows if row[0] > max(FACTOR * row[1], FLOOR)]
+            beyond = [row for row in rows if row[0] > max(factor * row[1], FLOOR)]
             ratio = mine / torchs if torchs > 0 else float("inf") if mine > 0 else 1
             where = f"{layer} is worst of {len(rows)}" if len(rows) > 1 else layer
             apart = "".join(f"; {name} {one:.2e} {other:.2e}" for one, other, name in beyond)
@@ -165,15 +171,21 @@ class Table:
         self.row(moved == 0, case, "frozen", f"{int(frozen.sum())} of {frozen.numel()} values, {moved} with a gradient or moved")
 
 
-def check(table, driver, case, with_gates):
-    started = time.monotonic()
-    name = case[0] + (", gates" if with_gates else "")
-    ours = Ours(driver, case, with_gates)
+def compare(table, name, ours, with_gates, factor):
     single, double = Theirs(ours, torch.float32), Theirs(ours, torch.float64)
-    table.errors(name, list(output_errors(ours, single, double)) + list(tensor_errors(ours, single, double)))
+    table.errors(name, list(output_errors(ours, single, double)) + list(tensor_errors(ours, single, double)), factor)
     table.decisions(name, double)
     if with_gates:
         table.frozen(name, ours)
+
+
+def check(table, driver, case, with_gates):
+    started = time.monotonic()
+    name = case[0] + (", gates" if with_gates else "")
+    direct, chosen = Ours(driver, case, with_gates, True), Ours(driver, case, with_gates, False)
+    compare(table, name, direct, with_gates, FACTOR)
+    if not torch.equal(direct.gradients, chosen.gradients) or not torch.equal(direct.train_logits, chosen.train_logits):
+        compare(table, name + ", Winograd", chosen, with_gates, WINOGRAD_FACTOR)
     print(f"     {name}: {time.monotonic() - started:.1f} s", flush=True)
 
 
@@ -185,7 +197,7 @@ def main():
         sys.exit(f"{driver} is not there: make it first")
     torch.set_num_threads(2)
     is_brief, words, table = "--brief" in sys.argv, [word for word in sys.argv[2:] if word != "--brief"], Table()
-    print(f"     {'case':26s} {'class':16s} {'ours':>9s} {'torch':>9s} {'ratio':>6s}")
+    print(f"     {'case':34s} {'class':16s} {'ours':>9s} {'torch':>9s} {'ratio':>6s}")
     for case in CASES:
         if not words or any(word in case[0] for word in words):
             for with_gates in (True,) if is_brief and case[0] in LARGE else (False, True):

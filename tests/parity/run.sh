@@ -6,9 +6,9 @@ output=$(mktemp) || exit 1
 trap 'rm -f "$output"' EXIT
 # Two threads that wait for each other actively, and memory that goes back to the system at once, cost more than the arithmetic.
 export GOMP_SPINCOUNT=0 MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296
-for script in optimizers dropout nets; do
+for script in optimizers dropout nets replay; do
   arguments=$BUILD
-  [ "$script" != nets ] || arguments="$BUILD $*"
+  case $script in nets | replay) arguments="$BUILD $*" ;; esac
   # shellcheck disable=SC2086
   { "${PYTHON:-/usr/bin/python3}" "$here/$script.py" $arguments 2>&1; echo "exit status $?"; } | tee "$output" | grep -v '^exit status'
   ok=$(grep -c '^OK ' "$output")

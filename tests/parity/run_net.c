@@ -1,10 +1,11 @@
 /* run_net.c: one training step's passes and an evaluation of a net, with all that went in and came out in files, for tests/parity/nets.py.
  *
- *     run_net MODEL CxHxW CLASSES BATCH SEED FOLDER [--gates] [--maps]
+ *     run_net MODEL CxHxW CLASSES BATCH SEED FOLDER [--gates] [--direct] [--maps]
  *
  * MODEL is what an experiment's `model` key holds, as in '{name: resnet, depth: 20}'. Weights are initial ones; biases, BN's gamma, beta
- * and running statistics are moved off their 0s and 1s; images are N(0, 1) draws. --gates closes every third filter. The batch is run in
- * sub-batches, as training does. Written to FOLDER, in the machine's byte order, dense:
+ * and running statistics are moved off their 0s and 1s; images are N(0, 1) draws. --gates closes every third filter; --direct: convolutions
+ * on oneDNN's direct kernels alone. The batch is run in sub-batches, as training does. Written to FOLDER, in the machine's byte order,
+ * dense:
  *
  *     meta.json          image {channels, height, width, classes}, batch, seed, loss (the batch's mean, in training), layers (as
  *                        rp_model_build describes them), tensors [{kind, layer, K, C, E, offset}], decisions [{layer, offset, size}]
@@ -29,7 +30,7 @@
 
 typedef struct {
   rp_image_shape shape;
-  int batch, has_gates, keeps_maps;
+  int batch, has_gates, is_direct, keeps_maps;
   uint64_t seed;
   const char *folder;
   rp_model model;
@@ -242,6 +243,7 @@ static rp_status run(const char *model_yaml, passes *p, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *node = NULL;
   RP_TRY(rp_yaml_parse(model_yaml, "MODEL", &node, err));
   RP_TRY(rp_model_build(node, p->shape, &p->model, &p->layers, err));
+  if (p->is_direct) p->model.convolution = RP_CONVOLUTION_DIRECT;
   RP_TRY(rp_net_create(&p->model, 1, &p->net, err));
   RP_TRY(make_room(p, err));
   RP_TRY(fill(p, err));
@@ -268,13 +270,14 @@ static rp_status run(const char *model_yaml, passes *p, rp_error *err) {
 int main(int argc, char **argv) {
   RP_CLEANUP(passes_free) passes p = {.batch = argc > 4 ? atoi(argv[4]) : 0, .seed = argc > 5 ? strtoull(argv[5], NULL, 10) : 0};
   if (argc < 7 || sscanf(argv[2], "%dx%dx%d", &p.shape.channels, &p.shape.height, &p.shape.width) != 3 || p.batch < 1) {
-    fprintf(stderr, "usage: run_net MODEL CxHxW CLASSES BATCH SEED FOLDER [--gates] [--maps]\n");
+    fprintf(stderr, "usage: run_net MODEL CxHxW CLASSES BATCH SEED FOLDER [--gates] [--direct] [--maps]\n");
     return 2;
   }
   p.shape.n_classes = atoi(argv[3]);
   p.folder = argv[6];
   for (int i = 7; i < argc; i++) {
     p.has_gates |= strcmp(argv[i], "--gates") == 0;
+    p.is_direct |= strcmp(argv[i], "--direct") == 0;
     p.keeps_maps |= strcmp(argv[i], "--maps") == 0;
   }
   rp_error err = {0};

@@ -112,6 +112,23 @@ static void equal_baselines_are_one_and_both_arms_are_compared_with_it(void **un
   assert_int_equal(campaign.experiment.trials[1].baseline, baseline);
 }
 
+/* Augmentation is training's: it changes neither the images that there are nor where a trial starts. */
+static void arms_that_differ_in_augmentation_share_data_set_and_root(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  assert_ok(open_campaign("  a: {data.augment: none}\n"
+                          "  b: {data.augment: [flip, crop: 4]}\n"
+                          "  c: {data.augment: {crop: 4, flip: on}}\n"
+                          "  d: {data.augment: [flip], data.split_seed: 5}\n",
+                          &err),
+            err);
+  assert_int_equal(campaign.experiment.n_trials, 3);
+  assert_int_equal(campaign.n_datasets, 2);
+  assert_true(rp_id_equal(campaign.plans[0].root, campaign.plans[1].root));
+  assert_false(rp_id_equal(campaign.plans[0].id, campaign.plans[1].id));
+  assert_false(rp_id_equal(campaign.plans[1].root, campaign.plans[2].root));
+}
+
 static void two_files_that_call_themselves_alike_are_refused(void **unused) {
   (void)unused;
   rp_error err = {0};
@@ -128,6 +145,7 @@ int main(void) {
       cmocka_unit_test_teardown(rule_26_another_split_is_another_root, close_campaign),
       cmocka_unit_test_teardown(trials_that_come_out_equal_are_one, close_campaign),
       cmocka_unit_test_teardown(equal_baselines_are_one_and_both_arms_are_compared_with_it, close_campaign),
+      cmocka_unit_test_teardown(arms_that_differ_in_augmentation_share_data_set_and_root, close_campaign),
       cmocka_unit_test_teardown(two_files_that_call_themselves_alike_are_refused, close_campaign),
   };
   return cmocka_run_group_tests_name("campaign", tests, find_built_rankers, NULL);

@@ -6,13 +6,13 @@
 #include <sys/stat.h>
 
 enum { PER_FILE = 20, N_TRAINING = 5 * PER_FILE, N_TEST = 30, N_VALIDATION = 25 };
-static const rp_cifar_counts COUNTS = {.training = N_TRAINING, .test = N_TEST};
+static const rp_image_counts COUNTS = {.training = N_TRAINING, .test = N_TEST};
 
 static rp_dataset open_small(const char *folder, rp_data_options options) {
   rp_dataset dataset;
   rp_error err = {0};
   options.folder = folder;
-  assert_ok(rp_cifar_open(&options, COUNTS, &dataset, &err), err);
+  assert_ok(rp_cifar_open(&rp_cifar10_layout, &options, COUNTS, &dataset, &err), err);
   return dataset;
 }
 

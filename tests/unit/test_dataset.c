@@ -32,7 +32,7 @@ static void each_row_of_the_table_has_a_name_and_a_line_of_help(void **unused) {
   (void)unused;
   int n;
   const rp_dataset_kind *kinds = rp_dataset_kinds(&n);
-  assert_int_equal(n, 2);
+  assert_int_equal(n, 5);
   for (int i = 0; i < n; i++) assert_true(kinds[i].name[0] && kinds[i].help[0] && kinds[i].open);
   for (int i = 0; i < n; i++) assert_int_equal(kinds[i].has_own_validation_set, strcmp(kinds[i].name, "shapes") == 0);
 }

@@ -58,7 +58,7 @@ static void a_trials_configuration_is_written_out_whole(void **unused) {
       "\"scheme\":{\"gate\":true,\"limits\":{},\"n\":3,\"name\":\"repr\",\"p\":30,\"ranker\":{\"name\":\"ortho\"},\"regrow\":{\"mode\":"
       "\"orthogonal\"},"
       "\"s1\":10,\"s2\":10},\"score\":{\"data\":\"auto\",\"images\":\"auto\"},"
-      "\"train\":{\"batch\":64,\"epochs\":100,\"last_batch\":\"drop\",\"optimizer\":{\"decay\":\"all\",\"lr\":0.01,\"name\":\"sgd\",\"weight_decay\":0},"
+      "\"train\":{\"batch\":64,\"convolution\":\"auto\",\"epochs\":100,\"last_batch\":\"drop\",\"optimizer\":{\"decay\":\"all\",\"lr\":0.01,\"name\":\"sgd\",\"weight_decay\":0},"
       "\"schedule\":{\"name\":\"constant\"},\"threads\":1}}");
   assert_string_equal(rp_node_at(experiment.trials[0].config, "scheme.s1")->path, "scheme.s1");
   assert_int_equal(rp_node_at(experiment.trials[0].config, "scheme.s1")->origin.line, 2);

@@ -102,7 +102,8 @@ static void a_value_of_the_wrong_type_or_range_is_refused_with_what_is_accepted(
       {"train: {optimizer: {name: momentun}}", "train.optimizer.name: 'momentun' is not known here; did you mean 'momentum'?"},
       {"train: {last_batch: pad}", "train.last_batch: 'pad' is not known here; there are: drop, keep"},
       {"train: 5", "train: 5 is not a map"},
-      {"data: mnist", "data: 'mnist' is not known here; there are: shapes, cifar10"},
+      {"data: cifar11",
+       "data: 'cifar11' is not known here; did you mean 'cifar10'? There are: shapes, cifar10, cifar100, mnist, fashion-mnist"},
       {"data: {validation: -1}", "data.validation: -1 is not a whole number"},
       {"baseline: 1", "baseline: 1 is not on or off"},
       {"name: [x]", "name: a list is not a string"},
@@ -112,6 +113,36 @@ static void a_value_of_the_wrong_type_or_range_is_refused_with_what_is_accepted(
       {"shadow: all", "shadow: 'all' is not a list of names"},
   };
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) assert_refused(CASES[i].yaml, CASES[i].part);
+}
+
+static void augmentation_is_none_or_a_list_or_a_map_of_changes(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *written, *filled;
+  } CASES[] = {{"none", "\"none\""},
+               {"flip", "{\"crop\":0,\"cutout\":0,\"flip\":true}"},
+               {"[flip, crop: 4]", "{\"crop\":4,\"cutout\":0,\"flip\":true}"},
+               {"[crop: 4, cutout: 8, flip]", "{\"crop\":4,\"cutout\":8,\"flip\":true}"},
+               {"{crop: 4, flip: on}", "{\"crop\":4,\"cutout\":0,\"flip\":true}"},
+               {"{flip: off}", "{\"crop\":0,\"cutout\":0,\"flip\":false}"},
+               {"[]", "{\"crop\":0,\"cutout\":0,\"flip\":false}"}};
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    char yaml[128];
+    rp_error err = {0};
+    snprintf(yaml, sizeof yaml, "data: {name: cifar10, augment: %s}", CASES[i].written);
+    assert_accepted(yaml);
+    RP_CLEANUP(rp_node_free) rp_node *node = node_of(yaml);
+    assert_ok(rp_keys_fill(&rp_experiment_keys, "", node, &err), err);
+    assert_json(rp_node_at(node, "data.augment"), CASES[i].filled);
+  }
+  assert_refused("data: {augment: 4}", "test:1:17: data.augment: 4 is not none, a list or a map of its keys");
+  assert_refused("data: {augment: flop}", "test:1:17: unknown key 'flop' in data.augment; did you mean 'flip'?");
+  assert_refused("data: {augment: [flip, croop: 4]}", "test:1:24: unknown key 'croop' in data.augment; did you mean 'crop'?");
+  assert_refused("data: {augment: [crop: 4, flip, crop: 5]}", "data.augment: 'crop' stands here twice");
+  assert_refused("data: {augment: [none, flip]}", "unknown key 'none' in data.augment; there are: flip, crop, cutout");
+  assert_refused("data: {augment: [crop]}", "data.augment.crop: on is not a whole number (0 to 1023)");
+  assert_refused("data: {augment: {crop: -1}}", "test:1:24: data.augment.crop: -1 is not a whole number");
+  assert_refused("data: {augment: [[flip]]}", "a list is not none, a list or a map of its keys");
 }
 
 static void seeds_are_different_whole_numbers_and_at_least_one(void **unused) {
@@ -147,9 +178,10 @@ static void missing_keys_get_their_defaults(void **unused) {
   assert_ok(rp_keys_fill(&rp_experiment_keys, "", node, &err), err);
   assert_json(rp_node_get(node, "data"),
               "{\"augment\":\"none\",\"name\":\"cifar10\",\"split_seed\":0,\"train\":\"all\",\"validation\":5000}");
-  assert_json(rp_node_get(node, "train"),
-              "{\"batch\":64,\"last_batch\":\"drop\",\"optimizer\":{\"decay\":\"all\",\"lr\":0.01,\"momentum\":0.9,\"name\":\"momentum\","
-              "\"weight_decay\":0},\"schedule\":{\"name\":\"constant\"},\"threads\":1}");
+  assert_json(
+      rp_node_get(node, "train"),
+      "{\"batch\":64,\"convolution\":\"auto\",\"last_batch\":\"drop\",\"optimizer\":{\"decay\":\"all\",\"lr\":0.01,\"momentum\":0.9,\"name\":\"momentum\","
+      "\"weight_decay\":0},\"schedule\":{\"name\":\"constant\"},\"threads\":1}");
   assert_json(rp_node_get(node, "score"), "{\"data\":\"auto\",\"images\":\"auto\"}");
   assert_json(rp_node_get(node, "model"), "{\"name\":\"c3-authors\"}");
   assert_json(rp_node_get(node, "seeds"), "[1]");
@@ -211,6 +243,7 @@ int main(void) {
       cmocka_unit_test(a_misspelt_key_is_refused_with_place_and_suggestion),
       cmocka_unit_test(a_key_of_another_name_is_refused),
       cmocka_unit_test(a_value_of_the_wrong_type_or_range_is_refused_with_what_is_accepted),
+      cmocka_unit_test(augmentation_is_none_or_a_list_or_a_map_of_changes),
       cmocka_unit_test(seeds_are_different_whole_numbers_and_at_least_one),
       cmocka_unit_test(a_percentage_lies_between_0_and_100),
       cmocka_unit_test(missing_keys_get_their_defaults),

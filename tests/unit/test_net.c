@@ -1,127 +1,17 @@
 /* test_net.c: forward, backward and gates of nets, against plain loops in double precision, hand-computed examples and finite differences.
  */
 #include "core/loss/cross_entropy.h"
-#include "tests/reference_net.h"
-
-/* ---- A net with all that a run needs --------------------------------------------------------- */
-
-typedef struct {
-  rp_net *net;
-  const rp_layout *layout;
-  int batch;
-  float *parameters, *images, *logit_gradients, *gradients;
-  const uint8_t *closed;
-} run;
-
-static size_t image_size(const rp_net *net) {
-  const rp_model *model = rp_net_model(net);
-  return (size_t)model->channels * (size_t)model->height * (size_t)model->width;
-}
-
-static run run_of_integers(const test_model *m, int batch) {
-  run r = {.net = net_of(m), .batch = batch};
-  r.layout = rp_net_layout(r.net);
-  r.parameters = integers(r.layout->n_parameters, 1, 1);
-  r.images = integers((size_t)batch * image_size(r.net), 1, 2);
-  r.logit_gradients = integers((size_t)(batch * m->model.n_classes), 1, 3);
-  r.gradients = floats(r.layout->n_parameters);
-  return r;
-}
-
-static run run_of_normals(const test_model *m, int batch) {
-  run r = {.net = net_of(m), .batch = batch};
-  r.layout = rp_net_layout(r.net);
-  r.parameters = normals(r.layout->n_parameters, 0.2, 1);
-  r.images = normals((size_t)batch * image_size(r.net), 1, 2);
-  r.logit_gradients = normals((size_t)(batch * m->model.n_classes), 1.0 / batch, 3);
-  r.gradients = floats(r.layout->n_parameters);
-  return r;
-}
-
-static void free_run(run *r) {
-  rp_net_free(&r->net);
-  free(r->parameters), free(r->images), free(r->logit_gradients), free(r->gradients);
-}
-
-/* One pass in batches of `batch`; gradients are set, the last executor is returned. `logits`: [r->batch][n_classes] or NULL. */
-static rp_executor *pass(run *r, rp_purpose_of_run purpose, int batch, float *logits) {
-  rp_error err = {0};
-  rp_executor *executor;
-  const int n_classes = rp_net_model(r->net)->n_classes;
-  assert_int_equal(r->batch % batch, 0);
-  assert_ok(rp_net_executor(r->net, batch, purpose, &executor, &err), err);
-  assert_ok(rp_executor_load(executor, r->parameters, r->closed, &err), err);
-  rp_executor_clear_gradients(executor);
-  for (int first = 0; first < r->batch; first += batch) {
-    const float *put_out;
-    assert_ok(rp_executor_forward(executor, r->images + (size_t)first * image_size(r->net), &put_out, &err), err);
-    if (logits) memcpy(logits + first * n_classes, put_out, (size_t)(batch * n_classes) * sizeof *logits);
-    if (purpose != RP_RUN_EVALUATE) assert_ok(rp_executor_backward(executor, r->logit_gradients + first * n_classes, &err), err);
-  }
-  memset(r->gradients, 0, r->layout->n_parameters * sizeof *r->gradients);
-  if (purpose != RP_RUN_EVALUATE) assert_ok(rp_executor_add_gradients(executor, r->gradients, &err), err);
-  return executor;
-}
-
-static reference *reference_of(const run *r) {
-  reference *expected = reference_create(r->net, r->batch, r->parameters, r->closed, r->images);
-  reference_forward(expected);
-  reference_backward(expected, r->logit_gradients);
-  return expected;
-}
-
-/* The largest error of n values, relative to the largest value. */
-static double error_of(const float *actual, const double *expected, size_t n) {
-  double largest = 0, error = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (!(fabs(actual[i] - expected[i]) <= error)) error = isnan(actual[i]) ? INFINITY : fabs(actual[i] - expected[i]);
-    if (fabs(expected[i]) > largest) largest = fabs(expected[i]);
-  }
-  return largest > 0 ? error / largest : error;
-}
-
-static void assert_gradients(const run *r, const reference *expected, double tolerance, const char *name) {
-  for (int t = 0; t < r->layout->n_tensors; t++) {
-    const rp_tensor *tensor = &r->layout->tensors[t];
-    double error = error_of(r->gradients + tensor->offset, expected->parameter_gradients + tensor->offset,
-                            (size_t)tensor->K * (size_t)tensor->C * (size_t)tensor->E);
-    if (!(error <= tolerance)) fail_msg("%s: tensor %d: gradients are off by %g", name, t, error);
-  }
-}
-
-/* All three purposes against the reference: logits, gradients, maps and their gradients. */
-static void assert_like_reference(run *r, double tolerance, const char *name) {
-  const int n_classes = rp_net_model(r->net)->n_classes, n_logits = r->batch * n_classes;
-  reference *expected = reference_of(r);
-  const double *expected_logits = expected->maps[expected->model->n_layers - 1].values;
-  float *logits = floats((size_t)n_logits);
-  for (int purpose = RP_RUN_TRAIN; purpose <= RP_RUN_OBSERVE; purpose++) {
-    rp_executor *executor = pass(r, (rp_purpose_of_run)purpose, r->batch, logits);
-    double error = error_of(logits, expected_logits, (size_t)n_logits);
-    if (!(error <= tolerance)) fail_msg("%s: purpose %d: logits are off by %g", name, purpose, error);
-    if (purpose != RP_RUN_EVALUATE) assert_gradients(r, expected, tolerance, name);
-    for (int conv = 0; purpose == RP_RUN_OBSERVE && conv < r->layout->n_convs; conv++) {
-      const reference_map *map = &expected->maps[r->layout->convs[conv].layer];
-      const float *maps, *gradients;
-      rp_error err = {0};
-      assert_ok(rp_executor_maps(executor, conv, &maps, &err), err);
-      assert_ok(rp_executor_map_gradients(executor, conv, &gradients, &err), err);
-      error = error_of(maps, map->values, (size_t)r->batch * map->size);
-      if (!(error <= tolerance)) fail_msg("%s: maps of conv %d are off by %g", name, conv, error);
-      error = error_of(gradients, map->gradients, (size_t)r->batch * map->size);
-      if (!(error <= tolerance)) fail_msg("%s: map gradients of conv %d are off by %g", name, conv, error);
-    }
-  }
-  free(logits);
-  reference_free(expected);
-}
+#include "tests/net_runs.h"
 
 /* ---- Against the reference ------------------------------------------------------------------- */
 
 /* With whole numbers each float32 operation is exact and ties abound: nothing less than equality is expected, of any kernel on any
  * processor. Every third filter is closed in a second round. */
 static void check_exactly(const test_model *m, int batch, const char *name) {
-  run r = run_of_integers(m, batch);
+  test_model direct = *m; /* Winograd's fractions are not exact */
+  direct.model.layers = direct.layers;
+  direct.model.convolution = RP_CONVOLUTION_DIRECT;
+  run r = run_of_integers(&direct, batch);
   assert_like_reference(&r, 0, name);
   uint8_t *closed = calloc((size_t)r.layout->n_filters + 1, 1);
   assert_non_null(closed);

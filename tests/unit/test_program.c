@@ -245,6 +245,29 @@ static void defaults_that_are_written_out_do_not_change_ids(void **unused) {
   for (int i = 0; i < program.n_steps; i++) assert_string_equal(program.steps[i].params, "{}");
 }
 
+/* Order and spelling do not matter, nor does what is off. */
+static void augmentation_is_in_an_epochs_options_and_in_one_spelling_in_ids(void **unused) {
+  (void)unused;
+  static const char *const SPELLINGS[] = {"[flip, crop: 4]", "[crop: 4, flip]", "{flip: on, crop: 4.0}", "{cutout: 0, crop: 4, flip: yes}"};
+  for (int i = 0; i < 4; i++) {
+    char config[128];
+    snprintf(config, sizeof config, SHORT "data: {name: cifar10, augment: %s}\n", SPELLINGS[i]);
+    assert_built(config);
+    const rp_step *step = step_of_kind(RP_OP_TRAIN, 3);
+    assert_true(step->as.train.augment.flip && step->as.train.augment.crop == 4 && step->as.train.augment.cutout == 0);
+    assert_string_equal(step->params, "{\"augment\":{\"crop\":4,\"flip\":true}}");
+  }
+  assert_built(SHORT "data: {augment: [cutout: 8]}\n");
+  assert_string_equal(step_of_kind(RP_OP_TRAIN, 0)->params, "{\"augment\":{\"cutout\":8}}");
+  static const char *const NONE[] = {"none", "[]", "{crop: 0}", "{flip: off}"};
+  for (int i = 0; i < 4; i++) {
+    char config[128];
+    snprintf(config, sizeof config, SHORT "data: {augment: %s}\n", NONE[i]);
+    assert_built(config);
+    assert_string_equal(step_of_kind(RP_OP_TRAIN, 0)->params, "{}");
+  }
+}
+
 /* ---- Optimizers ------------------------------------------------------------------------------ */
 
 static void assert_params(const char *train, const char *params) {
@@ -559,6 +582,7 @@ int main(void) {
       TEST(rule_3_each_epoch_carries_its_resolved_options),
       TEST(rule_3_defaults_are_the_documented_ones_and_not_in_ids),
       TEST(defaults_that_are_written_out_do_not_change_ids),
+      TEST(augmentation_is_in_an_epochs_options_and_in_one_spelling_in_ids),
       TEST(rule_3_each_optimizer_carries_its_options_and_names_what_is_no_default),
       TEST(what_decays_is_in_ids_where_something_decays),
       TEST(rule_3_an_epoch_of_one_lr_is_named_by_it_whatever_the_schedule),

@@ -3,6 +3,7 @@
 #include "core/ops/drop.h"
 #include "core/ops/regrow.h"
 #include "tests/layouts.h"
+#include "tests/models.h"
 #include "tests/nets.h"
 
 #define FREED_NET                                                                                                                          \
@@ -581,6 +582,160 @@ static void rule_18_readers_change_before_any_filter_is_regrown(void **unused) {
     if (g != 8) assert_below(cosine_of_filters(state, 8, state, g), 1e-5);
 }
 
+/* ---- BN (rule 18) ---------------------------------------------------------------------------- */
+
+/* conv1 (4, with its own BN and ReLU) → conv2 (5, with none: a concat reads it) → concat of both → bn2 (of the concat, 9 channels), ReLU →
+ * conv3 (3, with its own BN) → fc. */
+typedef struct {
+  test_model model;
+  int conv1, bn1, conv2, bn2, conv3, bn3;
+} dense_model;
+
+static rp_net *dense_net(dense_model *d) {
+  test_model *m = &d->model;
+  begin_model(m, 3, 6, 6, 2);
+  d->conv1 = plain_conv(m, RP_IMAGE, 4, 3, 1), d->bn1 = layer_on(m, RP_BATCH_NORM, d->conv1);
+  int relu = layer_on(m, RP_RELU, d->bn1);
+  d->conv2 = plain_conv(m, relu, 5, 3, 1);
+  d->bn2 = layer_on(m, RP_BATCH_NORM, join(m, RP_CONCAT, relu, d->conv2, -1, -1));
+  d->conv3 = plain_conv(m, layer_on(m, RP_RELU, d->bn2), 3, 3, 1), d->bn3 = layer_on(m, RP_BATCH_NORM, d->conv3);
+  layer_on(m, RP_GLOBAL_AVG_POOL, last_of(m)), add_fc(m, 2);
+  return net_of(m);
+}
+
+/* Filter 1 of conv1 and filter 2 of conv2: channels 1 and 6 of bn2. */
+enum { FILTER_OF_CONV1 = 1, FILTER_OF_CONV2 = 4 + 2 };
+static const int DENSE_DROPPED[] = {FILTER_OF_CONV1, FILTER_OF_CONV2};
+
+/* Value k of a BN's tensor, in any buffer of a state. */
+static float bn_value(const rp_state *state, const float *buffer, int layer, rp_tensor_kind kind, int k) {
+  return buffer[tensor_of_kind(state->layout, layer, kind)->offset + (size_t)k];
+}
+
+static uint32_t bn_steps(const rp_state *state, int layer, rp_tensor_kind kind, int k) {
+  return state->steps[tensor_of_kind(state->layout, layer, kind)->first_unit + (size_t)k];
+}
+
+static const float BN_START[] = {1, 0, 0, 1}; /* gamma, beta, mean, variance */
+
+static void rule_18_bn_of_a_regrown_filter_starts_anew_with_its_optimizer_state(void **unused) {
+  (void)unused;
+  for (rp_regrow_mode mode = 0; mode < RP_N_REGROW_MODES; mode++) {
+    if (mode == RP_REGROW_RESTORE) continue;
+    dense_model d;
+    FREED_NET *net = dense_net(&d);
+    FREED_STATE *state = state_of(net), *before = copy_of(state);
+    drop(state, DENSE_DROPPED, 2, mode % 2);
+    regrow(net, state, (rp_regrow_options){.mode = mode, .keep_bias = 1});
+    for (int i = 0; i < 4; i++)
+      for (int k = 0; k < 4; k++) {
+        const rp_tensor_kind kind = (rp_tensor_kind)(RP_BN_GAMMA + i);
+        const int is_new = k == FILTER_OF_CONV1;
+        assert_true(bn_value(state, state->parameters, d.bn1, kind, k) ==
+                    (is_new ? BN_START[i] : bn_value(before, before->parameters, d.bn1, kind, k)));
+        assert_true(bn_value(state, state->slots[0], d.bn1, kind, k) == (is_new ? 0 : bn_value(before, before->slots[0], d.bn1, kind, k)));
+        assert_int_equal(bn_steps(state, d.bn1, kind, k), is_new ? 0 : bn_steps(before, d.bn1, kind, k));
+        if (k == 3) continue;
+        assert_true(bn_value(state, state->parameters, d.bn3, kind, k) == bn_value(before, before->parameters, d.bn3, kind, k));
+        assert_int_equal(bn_steps(state, d.bn3, kind, k), bn_steps(before, d.bn3, kind, k));
+      }
+  }
+}
+
+/* Statistics are reset whatever happens to gamma and beta: keep, zero, or as at initialisation. */
+static void check_bn_of_absent_inputs(rp_regrow_readers readers, int gate) {
+  dense_model d;
+  FREED_NET *net = dense_net(&d);
+  FREED_STATE *state = state_of(net), *before = copy_of(state);
+  drop(state, DENSE_DROPPED, 2, gate);
+  regrow(net, state, (rp_regrow_options){.mode = RP_REGROW_RANDOM, .readers = readers});
+  for (int i = 0; i < 4; i++)
+    for (int k = 0; k < 9; k++) {
+      const rp_tensor_kind kind = (rp_tensor_kind)(RP_BN_GAMMA + i);
+      const int was_absent = k == 1 || k == 6, is_new = was_absent && (i >= 2 || readers != RP_READERS_KEEP);
+      const float start = i < 2 && readers == RP_READERS_ZERO ? 0 : BN_START[i];
+      const int is_forgotten = is_new && i < 2;
+      assert_true(bn_value(state, state->parameters, d.bn2, kind, k) ==
+                  (is_new ? start : bn_value(before, before->parameters, d.bn2, kind, k)));
+      if (i >= 2) continue; /* statistics have no optimizer state */
+      assert_true(bn_value(state, state->slots[0], d.bn2, kind, k) ==
+                  (is_forgotten ? 0 : bn_value(before, before->slots[0], d.bn2, kind, k)));
+      assert_int_equal(bn_steps(state, d.bn2, kind, k), is_forgotten ? 0 : bn_steps(before, d.bn2, kind, k));
+    }
+  /* The convs behind: conv2 reads conv1's channel 1, conv3 channels 1 and 6 of the row. */
+  const int convs[] = {d.conv2, d.conv3}, rows[] = {5, 3}, channels[] = {4, 9};
+  for (int i = 0; i < 2; i++) {
+    const size_t offset = tensor_of(state->layout, convs[i], 0)->offset;
+    for (int k = 0; k < rows[i]; k++)
+      for (int c = 0; c < channels[i]; c++) {
+        const int was_absent = c == 1 || (i == 1 && c == 6), is_regrown = i == 0 && k == 2;
+        const size_t at = offset + (size_t)((k * channels[i] + c) * 9);
+        if (is_regrown) continue;
+        const int is_same = memcmp(state->parameters + at, before->parameters + at, 9 * sizeof(float)) == 0;
+        assert_int_equal(is_same, !was_absent || readers == RP_READERS_KEEP);
+        for (size_t e = 0; e < 9 && was_absent && readers == RP_READERS_ZERO; e++) assert_true(state->parameters[at + e] == 0);
+      }
+  }
+}
+
+static void rule_18_bn_channels_of_absent_inputs_get_new_statistics_and_gamma_and_beta_follow_readers(void **unused) {
+  (void)unused;
+  for (rp_regrow_readers readers = 0; readers < RP_N_REGROW_READERS; readers++)
+    for (int gate = 0; gate < 2; gate++) check_bn_of_absent_inputs(readers, gate);
+}
+
+/* What a filter is made of is kept with its mark, BN included, until it is regrown. */
+static void rule_26_the_value_at_the_drop_includes_bn(void **unused) {
+  (void)unused;
+  dense_model d;
+  FREED_NET *net = dense_net(&d);
+  FREED_STATE *state = state_of(net);
+  drop(state, DENSE_DROPPED, 2, 1);
+  for (int i = 0; i < 4; i++)
+    for (int k = 0; k < 4; k++) {
+      const rp_tensor_kind kind = (rp_tensor_kind)(RP_BN_GAMMA + i);
+      assert_true(bn_value(state, state->at_drop, d.bn1, kind, k) ==
+                  (k == FILTER_OF_CONV1 ? bn_value(state, state->parameters, d.bn1, kind, k) : 0));
+    }
+  regrow(net, state, ORTHOGONAL);
+  for (size_t i = 0; i < state->layout->n_parameters; i++) assert_true(state->at_drop[i] == 0);
+}
+
+static void rule_16_restore_leaves_every_bn_alone(void **unused) {
+  (void)unused;
+  for (rp_regrow_readers readers = 0; readers < RP_N_REGROW_READERS; readers++) {
+    dense_model d;
+    FREED_NET *net = dense_net(&d);
+    FREED_STATE *state = state_of(net), *expected = copy_of(state);
+    drop(state, DENSE_DROPPED, 2, 1);
+    regrow(net, state, (rp_regrow_options){.mode = RP_REGROW_RESTORE, .readers = readers});
+    expected->cycle = 1;
+    for (int i = 0; i < 2; i++) expected->filters[DENSE_DROPPED[i]] = (rp_filter_state){.drop_cycle = 1, .times_dropped = 1};
+    assert_true(rp_id_equal(digest_of(state), digest_of(expected)));
+  }
+}
+
+/* A residual sum with one live summand is read as before: nothing of it is new but the filter. */
+static void rule_18_readers_of_a_sum_with_a_live_summand_are_left_alone(void **unused) {
+  (void)unused;
+  test_model m;
+  begin_model(&m, 3, 6, 6, 2);
+  int stem = conv_bn(&m, RP_IMAGE, 4, 3, 1, 1), branch = conv_bn(&m, stem, 4, 3, 1, 0);
+  int bn = layer_on(&m, RP_BATCH_NORM, join(&m, RP_ADD, stem, branch, -1, -1)), conv = plain_conv(&m, bn, 3, 3, 1);
+  add_fc(&m, 2);
+  FREED_NET *net = net_of(&m);
+  FREED_STATE *state = state_of(net), *before = copy_of(state);
+  drop(state, (int[]){5}, 1, 1); /* filter 1 of the branch */
+  regrow(net, state, (rp_regrow_options){.mode = RP_REGROW_RANDOM, .readers = RP_READERS_ZERO});
+  for (int layer = bn; layer <= conv; layer++)
+    for (int t = 0; t < state->layout->n_tensors; t++) {
+      const rp_tensor *tensor = &state->layout->tensors[t];
+      if (tensor->layer != layer) continue;
+      assert_memory_equal(state->parameters + tensor->offset, before->parameters + tensor->offset, size_of_tensor(tensor) * sizeof(float));
+      assert_memory_equal(state->slots[0] + tensor->offset, before->slots[0] + tensor->offset, size_of_tensor(tensor) * sizeof(float));
+    }
+}
+
 /* ---- Marks, history, gate -------------------------------------------------------------------- */
 
 static void rule_26_regrowing_clears_marks_gates_and_stored_values_and_notes_the_epoch(void **unused) {
@@ -677,6 +832,11 @@ int main(void) {
       cmocka_unit_test(rule_18_with_the_gate_off_readers_are_those_of_channels_that_would_have_been_absent),
       cmocka_unit_test(rule_18_readers_of_another_cycle_are_drawn_otherwise),
       cmocka_unit_test(rule_18_readers_change_before_any_filter_is_regrown),
+      cmocka_unit_test(rule_18_bn_of_a_regrown_filter_starts_anew_with_its_optimizer_state),
+      cmocka_unit_test(rule_18_bn_channels_of_absent_inputs_get_new_statistics_and_gamma_and_beta_follow_readers),
+      cmocka_unit_test(rule_26_the_value_at_the_drop_includes_bn),
+      cmocka_unit_test(rule_16_restore_leaves_every_bn_alone),
+      cmocka_unit_test(rule_18_readers_of_a_sum_with_a_live_summand_are_left_alone),
       cmocka_unit_test(rule_26_regrowing_clears_marks_gates_and_stored_values_and_notes_the_epoch),
       cmocka_unit_test(rule_25_with_the_gate_off_the_value_at_the_drop_is_the_own_value),
       cmocka_unit_test(with_no_filter_marked_nothing_changes),

@@ -1,6 +1,7 @@
 /* test_state.c: a state is all its fields and nothing but them. */
 #include "core/state/state.h"
 #include "tests/layouts.h"
+#include "tests/models.h"
 
 /* What a digest must notice: flips one bit of some field, and again to undo it. */
 typedef struct {
@@ -126,6 +127,43 @@ static void rule_7_a_filter_owns_its_weights_and_its_bias(void **unused) {
   assert_int_equal(counts[0], 16);
 }
 
+/* conv1 4×27 with a bias at 0 and 108, its BN's four from 112 on (one value per filter each); conv2 2×36 at 128: its ReLU comes before the
+ * BN, which is not its own then. */
+static void rule_7_a_filter_owns_its_channel_of_its_sole_bn(void **unused) {
+  (void)unused;
+  test_model m;
+  begin_model(&m, 3, 4, 4, 2);
+  add_conv(&m, 4, 3, 1)->has_relu = 0;
+  add_layer(&m, RP_BATCH_NORM);
+  add_conv(&m, 2, 3, 1)->has_bias = 0;
+  add_layer(&m, RP_BATCH_NORM);
+  add_fc(&m, 2);
+  RP_CLEANUP(rp_net_free) rp_net *net = net_of(&m);
+  size_t offsets[RP_FILTER_RANGES], counts[RP_FILTER_RANGES];
+  assert_int_equal(rp_state_filter_ranges(rp_net_layout(net), 2, offsets, counts), 6);
+  const size_t expected[] = {54, 110, 114, 118, 122, 126};
+  for (int i = 0; i < 6; i++) {
+    assert_int_equal(offsets[i], expected[i]);
+    assert_int_equal(counts[i], i == 0 ? 27 : 1);
+  }
+  assert_int_equal(rp_state_filter_ranges(rp_net_layout(net), 5, offsets, counts), 1);
+  assert_int_equal(offsets[0], 128 + 36);
+  assert_int_equal(counts[0], 36);
+}
+
+static void an_initial_state_has_bn_that_changes_nothing_in_evaluation(void **unused) {
+  (void)unused;
+  test_model m;
+  begin_model(&m, 3, 4, 4, 2);
+  add_layer(&m, RP_BATCH_NORM), add_fc(&m, 2);
+  RP_CLEANUP(rp_net_free) rp_net *net = net_of(&m);
+  RP_CLEANUP(rp_state_free) rp_state *state = NULL;
+  rp_error err = {0};
+  assert_ok(rp_state_initial(net, 0, 1, &state, &err), err);
+  const float expected[12] = {1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1}; /* gamma, beta, mean, variance */
+  assert_memory_equal(state->parameters, expected, sizeof expected);
+}
+
 static void rule_22_marked_filters_with_open_gates_are_active(void **unused) {
   (void)unused;
   test_layout test;
@@ -149,6 +187,8 @@ int main(void) {
       cmocka_unit_test(a_copy_has_the_same_digest_and_memory_of_its_own),
       cmocka_unit_test(a_new_state_is_all_zero_and_keeps_its_seed),
       cmocka_unit_test(rule_7_a_filter_owns_its_weights_and_its_bias),
+      cmocka_unit_test(rule_7_a_filter_owns_its_channel_of_its_sole_bn),
+      cmocka_unit_test(an_initial_state_has_bn_that_changes_nothing_in_evaluation),
       cmocka_unit_test(rule_22_marked_filters_with_open_gates_are_active),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

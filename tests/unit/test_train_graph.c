@@ -1,0 +1,347 @@
+/* test_train_graph.c: epochs of nets with BN, joins and what is drawn: what stays where it is, what moves, and that it moves alike. */
+#include "core/base/memory.h"
+#include "core/data/batches.h"
+#include "core/loss/cross_entropy.h"
+#include "core/ops/drop.h"
+#include "core/ops/train.h"
+#include "core/probes/evaluate.h"
+#include "core/state/checkpoint.h"
+#include "tests/datasets.h"
+#include "tests/graphs.h"
+#include "tests/layouts.h"
+#include "tests/reference_net.h"
+
+#include <unistd.h>
+
+#define FREED_NET                                                                                                                          \
+  RP_CLEANUP(rp_net_free)                                                                                                                  \
+  rp_net
+#define FREED_STATE                                                                                                                        \
+  RP_CLEANUP(rp_state_free)                                                                                                                \
+  rp_state
+
+enum { SEED = 5, BATCH = 16, N_STEPS = 3 };
+static const rp_train_options MOMENTUM = {
+    .lr = 0.02, .optimizer = {.kind = RP_MOMENTUM, .momentum = 0.9, .weight_decay = 0.01}, .batch = BATCH};
+
+static test_dataset data; /* large: not on the stack */
+
+static rp_net *net_of_structure(int i) {
+  test_model m;
+  STRUCTURES[i].make(&m);
+  resize_model(&m, TEST_SIZE, TEST_CLASSES);
+  for (int l = 0; l < m.model.n_layers; l++) m.layers[l].init.kind = RP_INIT_HE;
+  return net_of(&m);
+}
+
+static rp_state *initial_state(const rp_net *net, const rp_train_options *options) {
+  rp_state *state;
+  rp_error err = {0};
+  assert_ok(rp_state_initial(net, rp_optimizer_slots(options->optimizer.kind), SEED, &state, &err), err);
+  return state;
+}
+
+static rp_train_record train(rp_net *net, rp_state *state, const rp_train_options *options) {
+  rp_train_record record;
+  rp_error err = {0};
+  assert_ok(rp_train_epoch(net, state, &data.dataset, options, NULL, NULL, &record, &err), err);
+  return record;
+}
+
+/* Every third filter, and all of the first conv but two. */
+static void drop_some(const rp_net *net, rp_state *state) {
+  uint8_t set[256] = {0};
+  const rp_layout *layout = rp_net_layout(net);
+  assert_true(layout->n_filters <= 256);
+  for (int f = 0; f < layout->n_filters; f++) set[f] = f < layout->convs[0].K ? f > 1 : f % 3 == 0;
+  rp_error err = {0};
+  assert_ok(rp_drop_filters(state, set, 1, &err), err);
+}
+
+/* ---- Rules 8 to 10 --------------------------------------------------------------------------- */
+
+/* Rule 10 in the words of the reference: what belongs to an absent channel or reads one. [n_parameters] */
+static uint8_t *frozen_parameters(const rp_net *net, const rp_state *state) {
+  const rp_layout *layout = rp_net_layout(net);
+  uint8_t *closed = calloc((size_t)layout->n_filters, 1), *frozen = calloc(layout->n_parameters, 1);
+  float *image = floats(TEST_PIXELS);
+  assert_true(closed && frozen);
+  rp_state_closed(state, closed);
+  reference *r = reference_create(net, 1, state->parameters, closed, image);
+  for (int t = 0; t < layout->n_tensors; t++) {
+    const rp_tensor *tensor = &layout->tensors[t];
+    const int from = r->model->layers[tensor->layer].inputs[0];
+    for (size_t i = 0; i < size_of_tensor(tensor); i++) {
+      const size_t unit = i / (size_t)tensor->E, k = unit / (size_t)tensor->C, c = unit % (size_t)tensor->C;
+      const int reads = tensor->kind == RP_CONV_WEIGHT || tensor->kind == RP_FC_WEIGHT;
+      frozen[tensor->offset + i] = r->is_absent[tensor->layer][k] || (reads && from != RP_IMAGE && r->is_absent[from][c]);
+    }
+  }
+  reference_free(r);
+  free(closed), free(image);
+  return frozen;
+}
+
+/* Momentum and weight decay reach every parameter, and each batch moves running statistics; what is frozen keeps its bits all the same. */
+static void rule_10_what_is_frozen_keeps_every_bit_in_each_structure_running_statistics_included(void **unused) {
+  (void)unused;
+  make_dataset(&data, BATCH * N_STEPS, 0, 0);
+  for (int s = 0; s < N_STRUCTURES; s++) {
+    FREED_NET *net = net_of_structure(s);
+    FREED_STATE *state = initial_state(net, &MOMENTUM);
+    train(net, state, &MOMENTUM);
+    drop_some(net, state);
+    FREED_STATE *before = copy_of(state);
+    RP_CLEANUP(rp_free_pointer) uint8_t *frozen = frozen_parameters(net, state);
+    train(net, state, &MOMENTUM);
+    train(net, state, &MOMENTUM);
+    int n_frozen[RP_BN_VARIANCE + 1] = {0}, n_free = 0, n_moved = 0;
+    for (int t = 0; t < state->layout->n_tensors; t++) {
+      const rp_tensor *tensor = &state->layout->tensors[t];
+      const int is_trained = rp_tensor_is_trained(tensor->kind);
+      for (size_t i = tensor->offset; i < tensor->offset + size_of_tensor(tensor); i++) {
+        const int is_same = memcmp(&state->parameters[i], &before->parameters[i], sizeof(float)) == 0;
+        const int is_same_slot = memcmp(&state->slots[0][i], &before->slots[0][i], sizeof(float)) == 0;
+        const size_t unit = tensor->first_unit + (i - tensor->offset) / (size_t)tensor->E;
+        assert_int_equal(state->steps[unit] - before->steps[unit], is_trained && !frozen[i] ? 2 * N_STEPS : 0);
+        if (!frozen[i]) {
+          n_free++, n_moved += !is_same && (is_same_slot == !is_trained);
+          continue;
+        }
+        n_frozen[tensor->kind]++;
+        if (!is_same || !is_same_slot)
+          fail_msg("%s: %s of %s moved: value %zu", STRUCTURES[s].name, rp_tensor_name(tensor->kind),
+                   rp_net_model(net)->layers[tensor->layer].name, i - tensor->offset);
+      }
+    }
+    assert_true(n_frozen[RP_CONV_WEIGHT] > 0 && n_frozen[RP_FC_WEIGHT] > 0);
+    if (rp_net_sub_batch(net, 64) == 64) assert_true(n_frozen[RP_BN_MEAN] > 0 && n_frozen[RP_BN_GAMMA] > 0);
+    if (n_moved != n_free) fail_msg("%s: of %d values that are free %d moved", STRUCTURES[s].name, n_free, n_moved);
+    assert_memory_equal(state->at_drop, before->at_drop, state->layout->n_parameters * sizeof(float));
+  }
+}
+
+/* With any other values in what is frozen, whole epochs are the same to the last bit. */
+static void rule_8_what_is_frozen_does_not_reach_the_loss_of_any_structure(void **unused) {
+  (void)unused;
+  make_dataset(&data, BATCH * N_STEPS, 0, 0);
+  for (int s = 0; s < N_STRUCTURES; s++) {
+    FREED_NET *net = net_of_structure(s);
+    FREED_STATE *state = initial_state(net, &MOMENTUM);
+    drop_some(net, state);
+    RP_CLEANUP(rp_free_pointer) uint8_t *frozen = frozen_parameters(net, state);
+    FREED_STATE *wild = copy_of(state);
+    for (size_t i = 0; i < state->layout->n_parameters; i++)
+      if (frozen[i]) wild->parameters[i] = 100 - (float)(i % 7);
+    rp_train_record a = train(net, state, &MOMENTUM), b = train(net, wild, &MOMENTUM);
+    assert_true(a.train_loss == b.train_loss && a.train_acc == b.train_acc);
+    for (size_t i = 0; i < state->layout->n_parameters; i++)
+      if (!frozen[i]) assert_memory_equal(&state->parameters[i], &wild->parameters[i], sizeof(float));
+    uint8_t closed[256];
+    rp_state_closed(state, closed);
+    rp_evaluation evaluations[2];
+    rp_error err = {0};
+    assert_ok(rp_evaluate(net, state->parameters, closed, &data.dataset, RP_TRAIN, NULL, 0, NULL, &evaluations[0], &err), err);
+    assert_ok(rp_evaluate(net, wild->parameters, closed, &data.dataset, RP_TRAIN, NULL, 0, NULL, &evaluations[1], &err), err);
+    assert_true(evaluations[0].loss == evaluations[1].loss);
+  }
+}
+
+/* At the gate: behind BN and ReLU where those are the filter's. 0 and −0 are 0. */
+static void rule_8_maps_of_dropped_filters_are_exactly_zero_in_each_structure(void **unused) {
+  (void)unused;
+  make_dataset(&data, BATCH * N_STEPS, 0, 0);
+  for (int s = 0; s < N_STRUCTURES; s++) {
+    FREED_NET *net = net_of_structure(s);
+    FREED_STATE *state = initial_state(net, &MOMENTUM);
+    train(net, state, &MOMENTUM);
+    drop_some(net, state);
+    train(net, state, &MOMENTUM);
+    uint8_t closed[256], labels[4];
+    rp_state_closed(state, closed);
+    float images[4 * TEST_PIXELS];
+    rp_batches_fill(&data.dataset, RP_TRAIN, NULL, 0, 4, images, labels);
+    rp_executor *executor;
+    const float *logits, *maps;
+    rp_error err = {0};
+    assert_ok(rp_net_executor(net, 4, RP_RUN_OBSERVE, &executor, &err), err);
+    assert_ok(rp_executor_load(executor, state->parameters, closed, &err), err);
+    assert_ok(rp_executor_forward(executor, images, &logits, &err), err);
+    for (int f = 0; f < state->layout->n_filters; f++) {
+      const int index = rp_conv_of_filter(state->layout, f);
+      const rp_conv *conv = &state->layout->convs[index];
+      assert_ok(rp_executor_maps(executor, index, &maps, &err), err);
+      int n_nonzero = 0;
+      const int size = conv->out_height * conv->out_width;
+      for (int n = 0; n < 4; n++)
+        for (int i = 0; i < size; i++) n_nonzero += maps[(n * conv->K + f - conv->first_filter) * size + i] != 0;
+      if (closed[f]) assert_int_equal(n_nonzero, 0);
+      if (!closed[f] && f < 2) assert_true(n_nonzero > 0);
+    }
+  }
+}
+
+/* ---- Bits ------------------------------------------------------------------------------------ */
+
+/* Two epochs of three steps, in another net, from a copy and from a checkpoint. */
+static void epochs_of_each_structure_reproduce_bit_for_bit_also_from_a_checkpoint(void **unused) {
+  (void)unused;
+  make_dataset(&data, BATCH * N_STEPS, 0, 0);
+  char path[] = "/tmp/test_train_graph.XXXXXX";
+  int file = mkstemp(path);
+  assert_true(file >= 0 && close(file) == 0);
+  for (int s = 0; s < N_STRUCTURES; s++) {
+    FREED_NET *net = net_of_structure(s), *other_net = net_of_structure(s);
+    FREED_STATE *a = initial_state(net, &MOMENTUM), *b = initial_state(other_net, &MOMENTUM), *resumed = NULL;
+    rp_id initial = digest_of(a);
+    rp_error err = {0};
+    size_t size;
+    train(net, a, &MOMENTUM);
+    assert_ok(rp_checkpoint_write(a, path, &size, &err), err);
+    assert_ok(rp_checkpoint_read(path, rp_net_layout(other_net), &resumed, &err), err);
+    assert_true(rp_id_equal(digest_of(a), digest_of(resumed)));
+    train(net, a, &MOMENTUM);
+    train(other_net, b, &MOMENTUM);
+    train(other_net, b, &MOMENTUM);
+    train(other_net, resumed, &MOMENTUM);
+    assert_true(rp_id_equal(digest_of(a), digest_of(b)));
+    assert_true(rp_id_equal(digest_of(a), digest_of(resumed)));
+    assert_false(rp_id_equal(digest_of(a), initial));
+  }
+  assert_int_equal(unlink(path), 0);
+}
+
+static void rule_26_the_digest_covers_every_running_statistic(void **unused) {
+  (void)unused;
+  make_dataset(&data, BATCH * N_STEPS, 0, 0);
+  FREED_NET *net = net_of_structure(0);
+  FREED_STATE *state = initial_state(net, &MOMENTUM);
+  rp_id before = digest_of(state);
+  int n_statistics = 0;
+  for (int t = 0; t < state->layout->n_tensors; t++) {
+    const rp_tensor *tensor = &state->layout->tensors[t];
+    for (size_t i = 0; i < size_of_tensor(tensor) && !rp_tensor_is_trained(tensor->kind); i++, n_statistics++) {
+      float *value = &state->parameters[tensor->offset + i], kept = *value;
+      *value = nextafterf(kept, 2);
+      assert_false(rp_id_equal(digest_of(state), before));
+      *value = kept;
+    }
+  }
+  assert_int_equal(n_statistics, 2 * (5 + 18 + 7));
+  assert_true(rp_id_equal(digest_of(state), before));
+}
+
+/* ---- What a step is -------------------------------------------------------------------------- */
+
+/* The mean cross-entropy of n rows of logits. */
+static double mean_loss(const double *logits, const uint8_t *labels, int n) {
+  double loss = 0;
+  for (int i = 0; i < n; i++, logits += TEST_CLASSES) {
+    double sum = 0;
+    for (int j = 0; j < TEST_CLASSES; j++) sum += exp(logits[j]);
+    loss += (log(sum) - logits[labels[i]]) / n;
+  }
+  return loss;
+}
+
+/* lr 0 and one batch: nothing moves but the statistics, to where the reference has them; the loss is that of its training mode, and then
+ * evaluation's is that of its other mode. */
+static void a_step_moves_running_statistics_by_its_batch_and_evaluation_uses_them(void **unused) {
+  (void)unused;
+  make_dataset(&data, BATCH, 0, 0);
+  rp_train_options options = MOMENTUM;
+  options.lr = 0;
+  for (int s = 0; s < N_STRUCTURES; s++) {
+    FREED_NET *net = net_of_structure(s);
+    FREED_STATE *state = initial_state(net, &options);
+    uint32_t order[BATCH];
+    uint8_t labels[BATCH];
+    float images[BATCH * TEST_PIXELS];
+    rp_batches_order(&data.dataset, SEED, 1, order);
+    rp_batches_fill(&data.dataset, RP_TRAIN, order, 0, BATCH, images, labels);
+    reference *r = reference_create(net, BATCH, state->parameters, NULL, images);
+    r->place = (rp_draw_place){.seed = SEED, .epoch = 1};
+    double losses[2] = {0};
+    for (int mode = 0; mode < 2; mode++) {
+      r->is_training = mode == 0;
+      losses[mode] = mean_loss(reference_forward(r), labels, BATCH);
+    }
+    rp_train_record record = train(net, state, &options);
+    assert_near(record.train_loss, losses[0], 1e-5);
+    for (size_t i = 0; i < state->layout->n_parameters; i++) assert_near(state->parameters[i], r->parameters[i], 1e-6);
+    rp_evaluation evaluation;
+    rp_error err = {0};
+    assert_ok(rp_evaluate(net, state->parameters, NULL, &data.dataset, RP_TRAIN, NULL, 0, NULL, &evaluation, &err), err);
+    assert_near(evaluation.loss, losses[1], 1e-5);
+    reference_free(r);
+  }
+}
+
+/* 40 images in batches of 20, which sub-batches of 8 do not divide: draws go by an image's place in the epoch. */
+static void draws_go_by_an_images_place_in_the_epoch(void **unused) {
+  (void)unused;
+  make_dataset(&data, 40, 0, 0);
+  test_model m;
+  begin_model(&m, TEST_CHANNELS, TEST_SIZE, TEST_SIZE, TEST_CLASSES);
+  add_conv(&m, 5, 3, 2)->init.kind = RP_INIT_HE;
+  dropout_on(&m, RP_DROP_PATH, dropout_on(&m, RP_DROPOUT, last_of(&m), 0.5), 0.2);
+  add_fc(&m, TEST_CLASSES)->init.kind = RP_INIT_HE;
+  FREED_NET *net = net_of(&m);
+  rp_train_options options = {.lr = 0, .optimizer = {.kind = RP_SGD}, .batch = 20};
+  FREED_STATE *state = initial_state(net, &options);
+  assert_true(20 % rp_net_sub_batch(net, 20) != 0);
+  state->epoch = 6;
+  uint32_t order[40];
+  uint8_t labels[40];
+  float images[40 * TEST_PIXELS];
+  rp_batches_order(&data.dataset, SEED, 7, order);
+  rp_batches_fill(&data.dataset, RP_TRAIN, order, 0, 40, images, labels);
+  reference *r = reference_create(net, 40, state->parameters, NULL, images);
+  r->is_training = 1;
+  r->place = (rp_draw_place){.seed = SEED, .epoch = 7};
+  double loss = mean_loss(reference_forward(r), labels, 40);
+  assert_near(train(net, state, &options).train_loss, loss, 1e-6);
+  reference_free(r);
+}
+
+/* With lr 1 the step is the gradient, of statistics and loss over all 24 images. */
+static void with_bn_a_step_follows_the_gradient_of_the_whole_batch(void **unused) {
+  (void)unused;
+  make_dataset(&data, 24, 0, 0);
+  rp_train_options options = {.lr = 1, .optimizer = {.kind = RP_SGD}, .batch = 24};
+  FREED_NET *net = net_of_structure(1);
+  FREED_STATE *state = initial_state(net, &options), *before = copy_of(state);
+  uint32_t order[24];
+  uint8_t labels[24];
+  float images[24 * TEST_PIXELS], logits[24 * TEST_CLASSES], logit_gradients[24 * TEST_CLASSES];
+  rp_batches_order(&data.dataset, SEED, 1, order);
+  rp_batches_fill(&data.dataset, RP_TRAIN, order, 0, 24, images, labels);
+  reference *r = reference_create(net, 24, state->parameters, NULL, images);
+  r->is_training = 1;
+  const double *z = reference_forward(r);
+  uint64_t correct = 0;
+  for (int i = 0; i < 24 * TEST_CLASSES; i++) logits[i] = (float)z[i];
+  rp_cross_entropy(logits, labels, 24, TEST_CLASSES, 1.0 / 24, NULL, logit_gradients, &correct);
+  reference_backward(r, logit_gradients);
+  train(net, state, &options);
+  for (int t = 0; t < state->layout->n_tensors; t++) {
+    const rp_tensor *tensor = &state->layout->tensors[t];
+    for (size_t i = tensor->offset; i < tensor->offset + size_of_tensor(tensor) && rp_tensor_is_trained(tensor->kind); i++)
+      assert_near((double)before->parameters[i] - (double)state->parameters[i], r->parameter_gradients[i], 2e-6);
+  }
+  reference_free(r);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(rule_10_what_is_frozen_keeps_every_bit_in_each_structure_running_statistics_included),
+      cmocka_unit_test(rule_8_what_is_frozen_does_not_reach_the_loss_of_any_structure),
+      cmocka_unit_test(rule_8_maps_of_dropped_filters_are_exactly_zero_in_each_structure),
+      cmocka_unit_test(epochs_of_each_structure_reproduce_bit_for_bit_also_from_a_checkpoint),
+      cmocka_unit_test(rule_26_the_digest_covers_every_running_statistic),
+      cmocka_unit_test(a_step_moves_running_statistics_by_its_batch_and_evaluation_uses_them),
+      cmocka_unit_test(draws_go_by_an_images_place_in_the_epoch),
+      cmocka_unit_test(with_bn_a_step_follows_the_gradient_of_the_whole_batch),
+  };
+  return cmocka_run_group_tests_name("train graph", tests, NULL, NULL);
+}
