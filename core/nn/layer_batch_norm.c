@@ -60,7 +60,7 @@ static void release(rp_layer *layer) {
 /* ---- One plane of `block` channels: `block` is a constant wherever these are inlined --------- */
 
 /* Pixels that are summed up in float32 before they join the sum in double: few, since the error of a sum grows with its length. */
-enum { WIDEST = 16, SHORT_RUN = 64 };
+enum { WIDEST = 16, SHORT_RUN = 16 };
 
 static inline size_t shorter(size_t n_pixels) {
   return n_pixels < SHORT_RUN ? n_pixels : SHORT_RUN;

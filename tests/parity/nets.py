@@ -5,10 +5,10 @@
     /usr/bin/python3 tests/parity/nets.py build --brief      # each case once, with gates, and without them only what is small
 
 Ours is run_net's run. Two runs of PyTorch (torch_net.py) stand beside it, one in float32 and one in float64; float64 is the reference. An
-error is the largest difference over the largest value of its tensor; a row shows the largest error among the tensors of a class, ours and
-that of PyTorch's float32. It passes where ours is at most FACTOR times PyTorch's, or at most FLOOR: four units in the last place of the
-largest value. Convolutions run on the direct kernels first; where the kernels that are chosen by themselves give other bits, Winograd is
-among them, and a second run is held to WINOGRAD_FACTOR.
+error is the largest difference over the largest value of its tensor. It passes where ours is at most FACTOR times that of PyTorch's float32 for
+the same tensor, or at most FLOOR: eight units in the last place of the largest value, since PyTorch is now and then off by less than one by
+luck. A row shows the largest errors among the tensors of a class, and names those that do not pass. Convolutions run on the direct kernels
+first; where the kernels that are chosen by themselves give other bits, Winograd is among them, and a second run is held to WINOGRAD_FACTOR.
 
 A ReLU whose input is nearly 0 and a max pool with two nearly equal values can decide either way in float32, and one such flip moves a
 gradient by 1e-3. So all three runs take *our* decisions, and rounding is all that is left between them; that these decisions were right is
@@ -34,7 +34,7 @@ from torch_net import Net
 
 FACTOR = 3            # of convolutions computed directly
 WINOGRAD_FACTOR = 10  # where any is computed by Winograd's algorithm
-FLOOR = 4 * 2.0**-23
+FLOOR = 8 * 2.0**-23
 NEAR_TIE = 1e-5
 ZERO = 1e-10
 ODD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "odd.yaml")
@@ -96,19 +96,19 @@ class Theirs:
         run = net.run(values, ours.images, training=True, closed=ours.closed, decisions=ours.decisions)
         loss = F.cross_entropy(run.logits, ours.labels)
         loss.backward()
-        self.train_logits, self.loss = run.logits.detach(), loss.detach()
+        self.train_logits = run.logits.detach()
         self.gradients = net.join([value.grad for value in values])
         self.statistics = net.join([run.statistics.get(number, value) for number, value in enumerate(values)])
         self.disagreements = run.disagreements
         with torch.no_grad():
             self.evaluate_logits = net.run(values, ours.images, training=False, closed=ours.closed).logits
-            # The loss by itself: of our logits.
-            self.losses = F.cross_entropy(ours.train_logits.to(dtype), ours.labels, reduction="none")
+            self.losses = F.cross_entropy(self.train_logits, ours.labels, reduction="none")
+            self.losses_of_our_logits = F.cross_entropy(ours.train_logits.to(dtype), ours.labels, reduction="none")
 
 
 def error(values, reference, scale=None):
     scale = reference.abs().max() if scale is None else scale
-    return float((values.double() - reference).abs().max() / scale)
+    return float(((values.double() - reference).abs().max() / scale).nan_to_num(nan=float("inf"), posinf=float("inf")))
 
 
 def tensor_errors(ours, single, double):
@@ -129,10 +129,14 @@ def tensor_errors(ours, single, double):
 
 
 def output_errors(ours, single, double):
+    """Logits and each image's loss; the loss function by itself, on our logits; and the batch's mean, which is that of the losses."""
     for what in ("train_logits", "evaluate_logits", "losses"):
         reference = getattr(double, what)
         yield what.replace("_", " "), "", error(getattr(ours, what), reference), error(getattr(single, what), reference)
-    yield "loss", "", error(torch.tensor(ours.meta["loss"]), double.loss), error(single.loss, double.loss)
+    reference = double.losses_of_our_logits
+    yield "cross entropy", "", error(ours.losses, reference), error(single.losses_of_our_logits, reference)
+    mean = ours.losses.double().mean()
+    yield "mean loss", "", error(torch.tensor(ours.meta["loss"]), mean), error(ours.losses.mean(), mean)
 
 
 class Table:
@@ -150,10 +154,11 @@ class Table:
         for kind, rows in classes.items():
             mine, _, layer = max(rows)
             torchs = max(row[1] for row in rows)
-            limit = max(factor * torchs, FLOOR)
+            beyond = [row for row in rows if row[0] > max(factor * row[1], FLOOR)]
             ratio = mine / torchs if torchs > 0 else float("inf") if mine > 0 else 1
             where = f"{layer} is worst of {len(rows)}" if len(rows) > 1 else layer
-            self.row(mine <= limit, case, kind, f"{mine:9.2e} {torchs:9.2e} {ratio:6.2f}  {where}")
+            apart = "".join(f"; {name} {one:.2e} {other:.2e}" for one, other, name in beyond)
+            self.row(not beyond, case, kind, f"{mine:9.2e} {torchs:9.2e} {ratio:6.2f}  {where}{apart}")
 
     def decisions(self, case, double):
         n = sum(n for _, n, _ in double.disagreements)
