@@ -1,5 +1,6 @@
 /* test_train_graph.c: epochs of nets with BN, joins and what is drawn: what stays where it is, what moves, and that it moves alike. */
 #include "core/loss/cross_entropy.h"
+#include "core/ops/regrow.h"
 #include "core/state/checkpoint.h"
 #include "tests/datasets.h"
 #include "tests/graphs.h"
@@ -75,6 +76,81 @@ static void rule_8_maps_of_dropped_filters_are_exactly_zero_in_each_structure(vo
     FREED_NET *net = net_of_structure(s);
     course c = course_of(s, net);
     assert_dropped_maps_are_zero(&c);
+  }
+}
+
+/* ---- Rule 18 --------------------------------------------------------------------------------- */
+
+/* Marks what regrown filters own: their rows of a conv's weights, biases, channels of a BN of their own. [n_parameters] */
+static uint8_t *owned_by_dropped(const rp_state *state) {
+  const rp_layout *layout = state->layout;
+  uint8_t *owned = calloc(layout->n_parameters, 1);
+  assert_non_null(owned);
+  for (int f = 0; f < layout->n_filters; f++) {
+    const rp_conv *conv = &layout->convs[rp_conv_of_filter(layout, f)];
+    const int tensors[] = {conv->weight, conv->bias, conv->bn, conv->bn + 1, conv->bn + 2, conv->bn + 3};
+    for (int i = 0; i < 6 && state->filters[f].dropped; i++) {
+      if (tensors[i] < 0 || (i >= 2 && conv->bn == 0)) continue;
+      const rp_tensor *tensor = &layout->tensors[tensors[i]];
+      const size_t row = (size_t)tensor->C * (size_t)tensor->E;
+      memset(owned + tensor->offset + (size_t)(f - conv->first_filter) * row, 1, row);
+    }
+  }
+  return owned;
+}
+
+/* What a regrow did to one value that is trained: a filter's state is new, so is a reader's unless it is kept; all else is as it was. */
+static int is_regrown_right(const rp_state *state, const rp_state *before, size_t i, size_t unit, int is_owned, int is_reader) {
+  int n_zero = 0, n_same = 0;
+  for (int s = 0; s < state->n_slots; s++) {
+    n_zero += state->slots[s][i] == 0;
+    n_same += has_same_bits(state->slots[s], before->slots[s], i);
+  }
+  const int is_same = has_same_bits(state->parameters, before->parameters, i);
+  if (is_owned || is_reader) return n_zero == state->n_slots && state->steps[unit] == 0 && (is_owned || !is_same);
+  return n_same == state->n_slots && state->steps[unit] == before->steps[unit] && is_same;
+}
+
+static void check_regrow(const course *c, rp_regrow_readers readers) {
+  FREED_STATE *state = initial_state_of(c, SEED);
+  train_on(c, state);
+  drop_some(c, state);
+  train_on(c, state);
+  FREED_STATE *before = copy_of(state);
+  FREED_BYTES *frozen = frozen_parameters(c->net, state), *owned = owned_by_dropped(state);
+  const rp_regrow_options how = {.mode = RP_REGROW_RANDOM, .readers = readers};
+  rp_regrow_record record;
+  rp_error err = {0};
+  assert_ok(rp_regrow_filters(c->net, state, &how, &record, &err), err);
+  int n_readers = 0;
+  for (int t = 0; t < state->layout->n_tensors; t++) {
+    const rp_tensor *tensor = &state->layout->tensors[t];
+    for (size_t i = tensor->offset; i < tensor->offset + size_of_tensor(tensor); i++) {
+      const size_t unit = tensor->first_unit + (i - tensor->offset) / (size_t)tensor->E;
+      const int is_reader = frozen[i] && !owned[i];
+      n_readers += is_reader;
+      if (!rp_tensor_is_trained(tensor->kind)) {
+        if (frozen[i]) assert_true(state->parameters[i] == (tensor->kind == RP_BN_VARIANCE ? 1 : 0));
+        if (!frozen[i]) assert_true(has_same_bits(state->parameters, before->parameters, i));
+      } else if (!is_regrown_right(state, before, i, unit, owned[i], is_reader && readers != RP_READERS_KEEP)) {
+        fail_msg("%s, %s: %s of %s, value %zu: its optimizer state is not right", c->name, rp_optimizer_name(c->options.optimizer.kind),
+                 rp_tensor_name(tensor->kind), rp_net_model(c->net)->layers[tensor->layer].name, i - tensor->offset);
+      }
+    }
+  }
+  assert_true(n_readers > 0);
+}
+
+static void rule_18_a_regrow_renews_filters_and_readers_in_each_structure_under_each_optimizer(void **unused) {
+  (void)unused;
+  make_dataset(&data, BATCH * N_STEPS, 0, 0);
+  for (int s = 0; s < N_STRUCTURES; s++) {
+    FREED_NET *net = net_of_structure(s);
+    for (int o = 0; o < RP_N_OPTIMIZERS; o++) {
+      course c = course_of(s, net);
+      c.options.optimizer = OPTIMIZERS[o];
+      for (rp_regrow_readers readers = 0; readers < RP_N_REGROW_READERS; readers++) check_regrow(&c, readers);
+    }
   }
 }
 
@@ -234,6 +310,7 @@ int main(void) {
       cmocka_unit_test(rule_10_what_is_frozen_keeps_every_bit_in_each_structure_under_each_optimizer),
       cmocka_unit_test(rule_8_what_is_frozen_does_not_reach_the_loss_of_any_structure),
       cmocka_unit_test(rule_8_maps_of_dropped_filters_are_exactly_zero_in_each_structure),
+      cmocka_unit_test(rule_18_a_regrow_renews_filters_and_readers_in_each_structure_under_each_optimizer),
       cmocka_unit_test(epochs_of_each_structure_reproduce_bit_for_bit_also_from_a_checkpoint),
       cmocka_unit_test(rule_26_the_digest_covers_every_running_statistic),
       cmocka_unit_test(a_step_moves_running_statistics_by_its_batch_and_evaluation_uses_them),
