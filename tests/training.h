@@ -95,6 +95,17 @@ static inline uint8_t *frozen_parameters(const rp_net *net, const rp_state *stat
   return frozen;
 }
 
+/* The mean cross-entropy of n rows of logits. */
+static inline double mean_loss(const double *logits, const uint8_t *labels, int n, int n_classes) {
+  double loss = 0;
+  for (int i = 0; i < n; i++, logits += n_classes) {
+    double sum = 0;
+    for (int j = 0; j < n_classes; j++) sum += exp(logits[j]);
+    loss += (log(sum) - logits[labels[i]]) / n;
+  }
+  return loss;
+}
+
 static inline int has_same_bits(const float *a, const float *b, size_t i) {
   return memcmp(&a[i], &b[i], sizeof *a) == 0;
 }

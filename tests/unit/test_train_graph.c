@@ -206,17 +206,6 @@ static void rule_26_the_digest_covers_every_running_statistic(void **unused) {
 
 /* ---- What a step is -------------------------------------------------------------------------- */
 
-/* The mean cross-entropy of n rows of logits. */
-static double mean_loss(const double *logits, const uint8_t *labels, int n) {
-  double loss = 0;
-  for (int i = 0; i < n; i++, logits += TEST_CLASSES) {
-    double sum = 0;
-    for (int j = 0; j < TEST_CLASSES; j++) sum += exp(logits[j]);
-    loss += (log(sum) - logits[labels[i]]) / n;
-  }
-  return loss;
-}
-
 /* lr 0 and one batch: nothing moves but the statistics, to where the reference has them; the loss is that of its training mode, and then
  * evaluation's is that of its other mode. */
 static void a_step_moves_running_statistics_by_its_batch_and_evaluation_uses_them(void **unused) {
@@ -237,7 +226,7 @@ static void a_step_moves_running_statistics_by_its_batch_and_evaluation_uses_the
     double losses[2] = {0};
     for (int mode = 0; mode < 2; mode++) {
       r->is_training = mode == 0;
-      losses[mode] = mean_loss(reference_forward(r), labels, BATCH);
+      losses[mode] = mean_loss(reference_forward(r), labels, BATCH, TEST_CLASSES);
     }
     rp_train_record record = train(net, state, &options);
     assert_near(record.train_loss, losses[0], 1e-5);
@@ -272,7 +261,7 @@ static void draws_go_by_an_images_place_in_the_epoch(void **unused) {
   reference *r = reference_create(net, 40, state->parameters, NULL, images);
   r->is_training = 1;
   r->place = (rp_draw_place){.seed = SEED, .epoch = 7};
-  double loss = mean_loss(reference_forward(r), labels, 40);
+  double loss = mean_loss(reference_forward(r), labels, 40, TEST_CLASSES);
   assert_near(train(net, state, &options).train_loss, loss, 1e-6);
   reference_free(r);
 }
