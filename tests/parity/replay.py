@@ -10,10 +10,11 @@ train    The epoch runs in PyTorch twice, in float64 and then with the same deci
          from float64 over the largest value of its layer, the larger one of parameters (BN statistics included) and optimizer state; the loss's is
          relative. Ours pass at FACTOR times those of PyTorch's float32, or at PER_STEP for each step of the epoch. A ReLU or a max
          pool that stands within NEAR (of its map's largest value) of a tie can decide otherwise in float32, which is an error of 1e-5 to 1e-2;
-         so where errors are larger, such decisions are turned over one by one, the one that helps most first, at most MOST_TURNED: the row
+         so where errors are larger, such ties are turned over one by one, the one that helps most first, at most MOST_TURNED: the row
          says how many it took. What is frozen must keep its bits, and every other unit count its steps.
-drop     Criteria are computed here in float64 and normalised. Scores must agree to SCORE of the largest one; the set must be the same but for filters
-         whose score lies closer to the cut than the measured difference; the count must be exact. Nothing but marks, counters and at_drop may change.
+drop     Criteria are computed here in float64 and normalised. Scores must agree to SCORE of the largest one; the set, under the limits, must be the same
+         but for filters that change places with one whose score is within the measured difference; count and limits_used must be exact. Nothing but
+         marks, gates (unless they stay open), counters and at_drop may change.
 regrow   Weights must have the properties of rules 16 and 17: NumPy's own constraints, their rank by SVD, cosines with those that could be met at
          most COSINE, the norm, and no preferred direction (|z| ≤ 5 over all coordinates in the complement); survivors are what readers were made
          before. The record of constraints must be the one counted here. Authors' mode is computed (Gram-Schmidt).
@@ -65,7 +66,7 @@ class TieNet(Net):
 
     def start(self, turned={}, follows=None, watches=False):
         self.step, self.turned, self.follows, self.watches = 0, turned, follows, watches
-        self.taken, self.near = {}, []
+        self.taken, self.near = {}, {}
 
     def decide(self, run, i, own, gaps):
         own = own.clone() if self.follows is None else self.follows[self.step, i]
@@ -73,13 +74,40 @@ class TieNet(Net):
             if (step, layer) == (self.step, i):
                 own.view(-1)[index] = decision
         if self.watches:
-            others = range(self.layers[i]["kernel"] ** 2) if self.layers[i]["kind"] == "max_pool" else (0, 1)
-            for other in others:
-                gap = gaps(torch.full_like(own, other))
-                for index in torch.nonzero(((gap > 0) & (gap <= NEAR) & (own != other)).flatten()).flatten():
-                    self.near.append((float(gap.flatten()[index]), (self.step, i, int(index)), other))
+            self.watch(i, own, gaps)
         self.taken[self.step, i] = own
         return own
+
+    def watch(self, i, own, gaps):
+        """Adds near-ties to self.near: (distance, what ties) → {(step, layer, index): the other decision}. Of a max pool two pixels tie, in all windows
+        at once that have both; where several are equally near (0s behind a ReLU), one stands for all."""
+        is_pool, seen = self.layers[i]["kind"] == "max_pool", set()
+        for other in range(self.layers[i]["kernel"] ** 2) if is_pool else (0, 1):
+            gap = gaps(torch.full_like(own, other))
+            for index in torch.nonzero(((gap > 0) & (gap <= NEAR) & (own != other)).flatten()).flatten().tolist():
+                key, distance = (self.step, i, index), float(gap.flatten()[index])
+                if (key, distance) not in seen:
+                    seen.add((key, distance))
+                    what = (self.step, i, *self.pixels(i, own, index, other)) if is_pool else key
+                    self.near.setdefault((distance, what), {})[key] = other
+
+    def pixels(self, i, own, index, other):
+        """Which map, and where in it the two taps of a window lie, padding included."""
+        height, width = own.shape[2:]
+        kernel, stride = self.layers[i]["kernel"], self.layers[i]["stride"]
+        of_map, place = divmod(index, height * width)
+        top, left = place // width * stride, place % width * stride
+        return of_map, *((top + tap // kernel, left + tap % kernel) for tap in (int(own.flatten()[index]), other))
+
+    def relu(self, run, i, layer, x):
+        """What was turned over to pass is as little above 0 as it was below: a max pool behind it, all else being 0, must choose it."""
+        out = super().relu(run, i, layer, x)
+        passing = [index for (step, at, index), decision in self.turned.items() if (step, at) == (self.step, i) and decision]
+        if not passing:
+            return out
+        lift = torch.zeros_like(out)
+        lift.view(-1)[passing] = x.detach().reshape(-1)[passing].abs() * 2
+        return out + lift
 
 
 # ---- What was exported
@@ -108,7 +136,7 @@ class Trial:
         assert [(c["first"], c["K"]) for c in self.meta["filters"]] == [(c[3], c[4]) for c in self.convs]
         self.n_filters = first
         self.n_unexplained = 0
-        self.has_slots = len(self.arrays["1/slots"]) > 0
+        self.n_slots = len(self.arrays["1/slots"])
         self.n_units = sum(t["K"] * t["C"] for t in self.tensors)
 
     def state(self, i):
@@ -126,6 +154,13 @@ class Trial:
     def units(self, tensor, flat):
         t = self.tensors[tensor]
         return flat[t["first_unit"] : t["first_unit"] + t["K"] * t["C"]].reshape(t["K"], t["C"])
+
+    def of_values(self, of_units):
+        """What each value's unit has."""
+        flat = numpy.zeros(self.net.n_parameters, of_units.dtype)
+        for number in range(len(self.tensors)):
+            self.part(number, flat)[:] = self.units(number, of_units)[:, :, None]
+        return flat
 
     def owned(self, marks):
         """The values, and the units, that belong to marked filters (rule 7)."""
@@ -150,10 +185,24 @@ class Trial:
 # ---- Training
 
 
+def change_of(how, gradient, slots, steps):
+    """What a step moves by, over its learning rate, and the slots behind it. `steps`: those that each value has had, this one included."""
+    if how["optimizer"] == "sgd":
+        return gradient, slots
+    if how["optimizer"] == "momentum":
+        velocity = how["momentum"] * slots[0] + gradient
+        return velocity, [velocity]
+    assert how["optimizer"] == "adam"
+    mean = how["beta1"] * slots[0] + (1 - how["beta1"]) * gradient
+    square = how["beta2"] * slots[1] + (1 - how["beta2"]) * gradient**2
+    corrected = (square / (1 - how["beta2"] ** steps)).sqrt()
+    return mean / (1 - how["beta1"] ** steps) / (corrected + how["epsilon"]), [mean, square]
+
+
 def train_epoch(trial, state, order, rates, dtype, **how_to_decide):
     """(parameters, slots, loss, right answers) after an epoch; trial.net knows then what was decided."""
     net, how = trial.net, trial.meta["train"]
-    assert how["optimizer"] in ("sgd", "momentum") and not (how["flip"] or how["crop"] or how["cutout"]) and how["last_batch"] == "drop"
+    assert not (how["flip"] or how["crop"] or how["cutout"]) and how["last_batch"] == "drop"
     closed = state["closed"] if state["closed"].any() else None
     moves = torch.zeros(net.n_parameters, dtype=torch.bool)
     decay = torch.zeros(net.n_parameters, dtype=dtype)
@@ -164,7 +213,8 @@ def train_epoch(trial, state, order, rates, dtype, **how_to_decide):
     if closed is not None:
         moves &= ~net.frozen_values(closed)
     flat = torch.tensor(state["parameters"]).to(dtype)
-    velocity = torch.tensor(state["slots"][0] if len(state["slots"]) else numpy.zeros_like(state["parameters"])).to(dtype)
+    slots = [torch.tensor(slot).to(dtype) for slot in state["slots"]] or [torch.zeros_like(flat)] * trial.n_slots
+    steps = torch.tensor(trial.of_values(state["steps"].astype(float)))
     total, right, batch = 0.0, 0, how["batch"]
     net.start(**how_to_decide)
     for net.step, rate in enumerate(rates):
@@ -177,13 +227,13 @@ def train_epoch(trial, state, order, rates, dtype, **how_to_decide):
         total += loss.item() * batch
         right += int((run.logits.argmax(1) == trial.labels["train"][picked]).sum())
         gradient = net.join([v.grad for v in values]).to(dtype) + decay * flat
-        velocity = torch.where(moves, how["momentum"] * velocity + gradient, velocity)
-        change = velocity if how["optimizer"] == "momentum" else gradient
+        change, moved_slots = change_of(how, gradient, slots, (steps + step + 1).to(dtype))
+        slots = [torch.where(moves, new, old) for new, old in zip(moved_slots, slots)]
         for number, moved in run.statistics.items():
             trial.part(number, flat)[:, 0, 0] = moved.detach()
         flat = torch.where(moves, flat - rate * change, flat)
     n = len(rates) * batch
-    return flat.numpy(), velocity.numpy(), total / n, right
+    return flat.numpy(), numpy.array([slot.numpy() for slot in slots]).reshape(trial.n_slots, net.n_parameters), total / n, right
 
 
 def layer_error(trial, got, expected):
@@ -199,13 +249,13 @@ def layer_error(trial, got, expected):
 
 def errors_of(trial, ours, reference):
     """Of parameters and slots; of the loss."""
-    slots = 0 if ours[1] is None or not trial.has_slots else layer_error(trial, ours[1], reference[1])
-    return numpy.array([max(layer_error(trial, ours[0], reference[0]), slots), abs(ours[2] / reference[2] - 1)])
+    slots = [layer_error(trial, *pair) for pair in zip(ours[1], reference[1])]
+    return numpy.array([max([layer_error(trial, ours[0], reference[0])] + slots), abs(ours[2] / reference[2] - 1)])
 
 
 def nearest_epoch(trial, before, order, rates, ours):
     """The epoch in float64 whose near-ties are decided so that it comes closest to ours: (reference, errors, errors allowed, how many were turned over)."""
-    reference, turned = train_epoch(trial, before, order, rates, torch.float64), {}
+    reference, turned, n_turned = train_epoch(trial, before, order, rates, torch.float64), {}, 0
     errors, taken = errors_of(trial, ours, reference), trial.net.taken
     single = errors_of(trial, train_epoch(trial, before, order, rates, torch.float32, follows=taken), reference)
     allowed = numpy.maximum(FACTOR * single, PER_STEP * len(rates))
@@ -213,26 +263,27 @@ def nearest_epoch(trial, before, order, rates, ours):
     def excess(of):
         return numpy.log10(numpy.maximum(of / allowed, 1)).sum()
 
-    while excess(errors) > 0 and len(turned) < MOST_TURNED and trial.n_unexplained < MOST_UNEXPLAINED:
+    while excess(errors) > 0 and n_turned < MOST_TURNED and trial.n_unexplained < MOST_UNEXPLAINED:
         train_epoch(trial, before, order, rates, torch.float64, turned=turned, watches=True)
-        near, best = {key: other for _, key, other in sorted(trial.net.near) if key not in turned}, (excess(errors) - LEAST_HELP, None)
-        for key, other in near.items():
-            candidate = train_epoch(trial, before, order, rates, torch.float64, turned={**turned, key: other})
-            best = min(best, (excess(errors_of(trial, ours, candidate)), (key, other, candidate)), key=lambda one: one[0])
+        near, best = [tie for _, tie in sorted(trial.net.near.items()) if not turned.keys() & tie.keys()], (excess(errors) - LEAST_HELP, None)
+        for tie in near:
+            candidate = train_epoch(trial, before, order, rates, torch.float64, turned={**turned, **tie})
+            best = min(best, (excess(errors_of(trial, ours, candidate)), (tie, candidate)), key=lambda one: one[0])
             if best[0] == 0:
                 break
         if best[1] is None:
             break
-        key, other, reference = best[1]
-        turned[key], errors = other, errors_of(trial, ours, reference)
+        tie, reference = best[1]
+        turned.update(tie)
+        n_turned, errors = n_turned + 1, errors_of(trial, ours, reference)
     trial.n_unexplained += excess(errors) > 0
-    return reference, errors, single, allowed, len(turned)
+    return reference, errors, single, allowed, n_turned
 
 
 def check_train(trial, i, before, after):
     step, order, rates = trial.steps[i], trial.of_op(i, "order"), trial.of_op(i, "lr")
     n_images = len(rates) * trial.meta["train"]["batch"]
-    ours = (after["parameters"], after["slots"][0] if len(after["slots"]) else None, step["train_loss"], step["train_acc"] * n_images)
+    ours = (after["parameters"], after["slots"], step["train_loss"], step["train_acc"] * n_images)
     reference, own, single, allowed, n_turned = nearest_epoch(trial, before, order, rates, ours)
     problems = []
     if not own[0] <= allowed[0]:
@@ -335,7 +386,7 @@ CRITERIA = {"l2": l2, "ortho": ortho, "taylor": taylor, "oracle-loss": oracle_lo
 def score(trial, i, state):
     """Normalised scores by the criterion of drop step i; NaN for closed filters."""
     step = trial.steps[i]
-    assert step["criterion"]["score"] == {"data": "auto", "images": 0} and step["scope"] == "network" and not step["skip"]
+    assert step["criterion"]["score"] == {"data": "auto", "images": 0}
     trial.net.start()
     scores = CRITERIA[step["ranker"]](trial, state, step["criterion"]["options"])
     scores[state["closed"] != 0] = numpy.nan
@@ -347,22 +398,40 @@ def score(trial, i, state):
     return scores
 
 
-def count_of(trial, step):
-    """floor(p / 100 · F), exactly: p of these experiments is whole."""
-    assert step["p"] == int(step["p"])
-    return int(step["p"]) * trial.n_filters // 100
+def share(percent, n):
+    """floor(percent / 100 · n), exactly: percentages of these experiments are whole."""
+    assert percent == int(percent)
+    return int(percent) * n // 100
 
 
-def worst(trial, step, scores, state):
-    """The set to drop (no ties here), one filter of each layer kept."""
-    left = [int((state["dropped"][first : first + K] == 0).sum()) for _, _, _, first, K in trial.convs]
-    layer_of = numpy.repeat(range(len(trial.convs)), [K for *_, K in trial.convs])
-    chosen = numpy.zeros(trial.n_filters, numpy.uint8)
+def lowest(scores, candidates, n, room):
+    """The n lowest scores of the candidates (no ties here), of each layer at most as many as it has room for; `room` shrinks by them."""
+    chosen = numpy.zeros(len(scores), numpy.uint8)
     for f in numpy.argsort(scores, kind="stable"):
-        if chosen.sum() < count_of(trial, step) and not state["dropped"][f] and left[layer_of[f]] > step["keep_at_least"]:
+        if chosen.sum() < n and f in candidates and room[candidates[f]] > 0:
             chosen[f] = 1
-            left[layer_of[f]] -= 1
+            room[candidates[f]] -= 1
     return chosen
+
+
+def room_of(trial, step, conv, state):
+    """How many of a layer's filters may still go (rule 13)."""
+    weight, _, _, first, K = conv
+    gone = int((state["dropped"][first : first + K] != 0).sum())
+    is_skipped = trial.tensors[weight]["layer"] in step["skip"]
+    return 0 if is_skipped else max(min(K - gone - step["keep_at_least"], share(step["drop_at_most"], K) - gone), 0)
+
+
+def worst(trial, step, scores, state, is_limited=True):
+    """The set to drop; without `is_limited` the one that would go if there were no limits."""
+    layer_of = numpy.repeat(range(len(trial.convs)), [K for *_, K in trial.convs])
+    candidates = {f: layer_of[f] for f in range(trial.n_filters) if not state["dropped"][f]}
+    room = [room_of(trial, step, conv, state) if is_limited else conv[4] for conv in trial.convs]
+    if step["scope"] == "network":
+        return lowest(scores, candidates, share(step["p"], trial.n_filters), room)
+    quotas = [share(step["p"], K) if room[l] else 0 for l, (*_, K) in enumerate(trial.convs)]
+    layers = [lowest(scores, {f: of for f, of in candidates.items() if of == l}, n, room) for l, n in enumerate(quotas)]
+    return numpy.sum(layers, axis=0, dtype=numpy.uint8)
 
 
 def check_drop(trial, i, before, after):
@@ -373,13 +442,14 @@ def check_drop(trial, i, before, after):
     if not numpy.array_equal(numpy.isnan(ours), numpy.isnan(scores)) or not difference <= SCORE * largest:
         problems.append("scores differ")
     own = worst(trial, step, scores, before)
-    cut = numpy.sort(scores[~numpy.isnan(scores)])[count_of(trial, step) - 1]
     disputed = numpy.flatnonzero(own != chosen)
-    near = numpy.nanmin(numpy.where(own | (before["dropped"] != 0), numpy.nan, scores)) - numpy.nanmax(numpy.where(own, scores, numpy.nan))
-    if any(abs(scores[f] - cut) > 2 * difference + near for f in disputed) or (len(disputed) and near > 2 * difference):
+    if any(abs(scores[f] - scores[(own != chosen) & (own != own[f])]).min(initial=numpy.inf) > 2 * difference for f in disputed):
         problems.append(f"filters {disputed} are dropped otherwise")
-    if chosen.sum() != count_of(trial, step) or step["count"] != chosen.sum():
-        problems.append(f"{chosen.sum()} are dropped, not {count_of(trial, step)}")
+    if chosen.sum() != own.sum() or step["count"] != chosen.sum():
+        problems.append(f"{chosen.sum()} are dropped, not {own.sum()}")
+    limits_used = int((worst(trial, step, scores, before, is_limited=False) & ~own & 1).sum())
+    if not len(disputed) and step["limits_used"] != limits_used:
+        problems.append(f"limits are used {step['limits_used']} times, not {limits_used}")
     kept = trial.of_op(i, "ranks")
     if not numpy.array_equal(numpy.sort(kept[before["dropped"] == 0]), 1 + numpy.arange((before["dropped"] == 0).sum())) or not ordered(ours, kept):
         problems.append("ranks do not follow the scores")
@@ -387,7 +457,7 @@ def check_drop(trial, i, before, after):
     at_drop = numpy.where(values, before["parameters"], before["at_drop"])
     marks = {
         "dropped": before["dropped"] | chosen,
-        "closed": before["closed"] | chosen,
+        "closed": before["closed"] | (chosen if step["gate"] else 0),
         "drop_cycle": numpy.where(chosen, step["cycle"], before["drop_cycle"]),
         "times_dropped": before["times_dropped"] + chosen,
         "at_drop": at_drop,
@@ -396,6 +466,8 @@ def check_drop(trial, i, before, after):
     problems += unchanged(before, after, ("parameters", "slots", "steps", "last_regrow_epoch"))
     per_layer = [int(chosen[first : first + K].sum()) for _, _, _, first, K in trial.convs]
     what = f"{step['ranker']}: scores within {difference / largest:.1e}; {len(disputed)} of {chosen.sum()} disputed; {per_layer} of the layers"
+    what += "" if step["gate"] else ", gates open"
+    what += f"; limits hold {limits_used}" if limits_used else ""
     return what, problems
 
 
@@ -523,8 +595,8 @@ def check_readers(trial, i, before, after, read, units):
         problems.append("readers are not zero")
     if how == "random":
         values = after["parameters"][read].astype(float)
-        deviation = 0.04 * 0.8796  # of these nets' truncated normals
-        is_init = abs(values).max() <= 0.08 and abs(values.std() / deviation - 1) < 5 / math.sqrt(2 * len(values))
+        sigma = trial.meta["layers"][0]["init"]["sigma"]  # of all layers of these nets, truncated at two deviations
+        is_init = abs(values).max() <= 2 * sigma and abs(values.std() / (0.8796 * sigma) - 1) < 5 / math.sqrt(2 * len(values))
         if not is_init or (values == before["parameters"][read]).mean() > 0.01:
             problems.append("readers are not drawn as at initialisation")
     return problems
@@ -629,10 +701,10 @@ def run_freely(trial):
     """(train loss of the last epoch, test loss, test accuracy, how far from the cut filters lie that were dropped otherwise before its first regrow)"""
     generator = numpy.random.default_rng(trial.meta["seed"])
     state, drift, has_regrown = trial.state(0), 0.0, False
-    state["slots"] = numpy.zeros((1, trial.net.n_parameters), numpy.float32)
+    state["slots"] = numpy.zeros((trial.n_slots, trial.net.n_parameters), numpy.float32)
     for i, step in enumerate(trial.steps):
         if step["op"] == "train":
-            state["parameters"], state["slots"][0], train_loss, _ = train_epoch(trial, state, trial.of_op(i, "order"), trial.of_op(i, "lr"), torch.float32)
+            state["parameters"], state["slots"], train_loss, _ = train_epoch(trial, state, trial.of_op(i, "order"), trial.of_op(i, "lr"), torch.float32)
         elif step["op"] == "drop":
             scores = score(trial, i, state)
             chosen = worst(trial, step, scores, state)
@@ -641,7 +713,7 @@ def run_freely(trial):
                 drift = max(drift, max(abs(scores[disputed] - scores[chosen != 0].max())) / numpy.nanmax(abs(scores)))
             values, _ = trial.owned(chosen)
             state["at_drop"] = numpy.where(values, state["parameters"], state["at_drop"])
-            state["dropped"], state["closed"] = state["dropped"] | chosen, state["closed"] | chosen
+            state["dropped"], state["closed"] = state["dropped"] | chosen, state["closed"] | (chosen if step["gate"] else 0)
         elif step["op"] == "regrow":
             has_regrown = True
             regrow_freely(trial, i, state, generator)
@@ -705,7 +777,14 @@ def run_and_export(build, experiment, folder):
     return paths
 
 
-EXPERIMENTS = [("replay-authors-arms", False), ("replay-bn-arms", False), ("replay-bn", True), ("replay-authors", True)]
+EXPERIMENTS = [
+    ("replay-authors-arms", False),
+    ("replay-bn-arms", False),
+    ("replay-limits", False),
+    ("replay-adam", False),
+    ("replay-bn", True),
+    ("replay-authors", True),
+]
 
 
 def run_all(build, is_brief):
