@@ -13,10 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int has_backward(rp_purpose_of_run purpose) {
-  return purpose != RP_RUN_EVALUATE;
-}
-
 /* ---- Making it ------------------------------------------------------------------------------- */
 
 static rp_map map_of(const rp_extent *extent, int batch, int block) {
@@ -195,7 +191,17 @@ static void move_relus_into_pools(rp_executor *executor) {
     if (conv->spec->kind != RP_CONV) continue;
     layer->has_relu = conv->has_relu;
     conv->has_relu = 0;
-    link_sparse_gradient(conv, layer, from + 1 == i);
+    if (executor->purpose == RP_RUN_TRAIN) link_sparse_gradient(conv, layer, from + 1 == i);
+  }
+}
+
+/* What is left of the convs' ReLUs: their sums are wanted as they are. */
+static void set_relus_apart(rp_executor *executor) {
+  for (int i = 0; i < executor->net->model.n_layers; i++) {
+    rp_layer *layer = &executor->layers[i];
+    if (layer->spec->kind != RP_CONV) continue;
+    layer->relu_is_apart = layer->has_relu;
+    layer->has_relu = 0;
   }
 }
 
@@ -245,8 +251,9 @@ rp_status rp_executor_create(rp_net *net, int batch, rp_purpose_of_run purpose, 
   executor->purpose = purpose;
   RP_TRY(rp_allocate((size_t)net->model.n_layers, sizeof *executor->layers, &executor->layers, err));
   RP_TRY(make_maps(executor, err));
-  if (has_backward(purpose)) RP_TRY(make_gradients(executor, err));
-  if (purpose == RP_RUN_TRAIN) move_relus_into_pools(executor);
+  if (rp_has_backward(purpose)) RP_TRY(make_gradients(executor, err));
+  if (purpose == RP_RUN_TRAIN || purpose == RP_RUN_REMOVE) move_relus_into_pools(executor);
+  if (purpose == RP_RUN_REMOVE) set_relus_apart(executor);
   if (purpose == RP_RUN_OBSERVE) RP_TRY(make_dense_maps(executor, err));
   RP_TRY(make_scratch(executor, err));
   RP_TRY(make_layers(executor, err));
@@ -336,7 +343,7 @@ rp_status rp_executor_load(rp_executor *executor, const float *parameters, const
 }
 
 void rp_executor_clear_gradients(rp_executor *executor) {
-  if (!has_backward(executor->purpose)) return;
+  if (!rp_has_backward(executor->purpose)) return;
   for (int i = 0; i < executor->net->model.n_layers; i++)
     if (has_tensors(executor->net, i)) rp_layer_functions_of(executor->net->model.layers[i].kind)->clear(&executor->layers[i]);
 }
@@ -357,7 +364,7 @@ static rp_status no_backward(rp_error *err) {
 
 rp_status rp_executor_add_gradients(rp_executor *executor, float *gradients, rp_error *err) {
   const rp_net *net = executor->net;
-  if (!has_backward(executor->purpose)) return no_backward(err);
+  if (!rp_has_backward(executor->purpose)) return no_backward(err);
   rp_dnn_use_threads(net->dnn);
   for (int i = 0; i < net->model.n_layers; i++) {
     if (!has_tensors(net, i)) continue;
@@ -430,7 +437,7 @@ static void keep_map_gradient(rp_executor *executor, int layer, int index) {
 
 rp_status rp_executor_backward(rp_executor *executor, const float *logit_gradients, rp_error *err) {
   const rp_net *net = executor->net;
-  if (!has_backward(executor->purpose)) return no_backward(err);
+  if (!rp_has_backward(executor->purpose)) return no_backward(err);
   rp_dnn_use_threads(net->dnn);
   rp_map *last = &executor->layers[net->model.n_layers - 1].out_gradient;
   memcpy(last->values, logit_gradients, rp_map_size(last) * sizeof(float));
