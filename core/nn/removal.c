@@ -20,11 +20,6 @@ static void clear_channel(const rp_map *map, int c) {
 
 /* ---- Making it ------------------------------------------------------------------------------- */
 
-/* Convs and fcs: all channels of their output change with any of their input. */
-static int is_of_sums(const rp_net *net, int layer) {
-  return rp_layer_functions_of(net->model.layers[layer].kind)->passing == RP_PASSES_NONE;
-}
-
 size_t rp_removal_image_size(const rp_net *net) {
   const size_t block = (size_t)rp_dnn_block();
   size_t n = 0;
@@ -37,17 +32,11 @@ size_t rp_removal_image_size(const rp_net *net) {
 
 static rp_status make_states(rp_removal *removal, rp_error *err) {
   const rp_executor *executor = removal->executor;
-  size_t most_pixels = 0, largest = 0;
   RP_TRY(rp_allocate((size_t)removal->net->model.n_layers, sizeof *removal->layers, &removal->layers, err));
-  for (int i = 0; i < removal->net->model.n_layers; i++) {
-    const rp_layer *layer = &executor->layers[i];
-    const size_t n = rp_map_size(&layer->out), n_pixels = (size_t)layer->out.batch * (size_t)layer->out.height * (size_t)layer->out.width;
-    if (layer->spec->kind == RP_CONV && n > largest) largest = n;
-    if (n_pixels > most_pixels) most_pixels = n_pixels;
-    if (!layer->is_fused) RP_TRY(rp_allocate(n, sizeof(float), &removal->layers[i].kept, err));
-  }
-  RP_TRY(rp_allocate(most_pixels, sizeof(float), &removal->channel, err));
-  return rp_allocate(largest, sizeof(float), &removal->contribution, err);
+  for (int i = 0; i < removal->net->model.n_layers; i++)
+    if (!executor->layers[i].is_fused)
+      RP_TRY(rp_allocate(rp_map_size(&executor->layers[i].out), sizeof(float), &removal->layers[i].kept, err));
+  return rp_removal_make_room(removal, err);
 }
 
 rp_status rp_removal_create(rp_net *net, int batch, const float *parameters, const uint8_t *closed, rp_removal **out, rp_error *err) {
@@ -72,11 +61,8 @@ rp_status rp_removal_create(rp_net *net, int batch, const float *parameters, con
 void rp_removal_free(rp_removal **address) {
   rp_removal *removal = *address;
   if (!removal) return;
-  for (int i = 0; removal->layers && i < removal->net->model.n_layers; i++) {
-    free(removal->layers[i].kept);
-    rp_dnn_conv_free(&removal->layers[i].one);
-  }
-  free(removal->layers), free(removal->channel), free(removal->contribution);
+  for (int i = 0; removal->layers && i < removal->net->model.n_layers; i++) free(removal->layers[i].kept);
+  free(removal->layers), free(removal->planes), free(removal->weights);
   free(removal->closed), free(removal->absent), free(removal->changed);
   rp_executor_free(&removal->executor);
   rp_free_pointer(address);
@@ -131,11 +117,6 @@ rp_status rp_removal_begin(rp_removal *removal, const float *images, rp_error *e
 
 /* ---- Down the net ---------------------------------------------------------------------------- */
 
-/* From about here on the whole layer is as fast. */
-static int is_few(int n_changed, int n_channels) {
-  return n_changed == 1 || 8 * n_changed <= n_channels;
-}
-
 /* Marks the channels that change with those of the inputs; returns whether any does. */
 static int mark_changed(rp_removal *removal, int index) {
   const rp_net *net = removal->net;
@@ -184,17 +165,18 @@ static rp_status run_again(rp_removal *removal, int index, rp_error *err) {
 
 static rp_status redo(rp_removal *removal, int index, rp_error *err) {
   const rp_layer *layer = &removal->executor->layers[index];
-  const int is_sum = is_of_sums(removal->net, index), n_changed = is_sum ? count_changed(removal, layer->spec->inputs[0]) : 0;
+  const int is_sum = rp_removal_is_of_sums(removal->net, index), n_changed = is_sum ? count_changed(removal, layer->spec->inputs[0]) : 0;
   removal->layers[index].is_whole = 0;
-  return is_sum && is_few(n_changed, layer->ins[0].channels) ? rp_removal_subtract(removal, index, n_changed, err)
-                                                             : run_again(removal, index, err);
+  if (!is_sum || n_changed > rp_removal_most_channels(layer->ins[0].channels)) return run_again(removal, index, err);
+  rp_removal_subtract(removal, index, n_changed);
+  return RP_OK;
 }
 
 static rp_status pass_layer(rp_removal *removal, int index, rp_error *err) {
   rp_removal_layer *state = &removal->layers[index];
   state->effect = SAME;
   if (!mark_changed(removal, index)) return RP_OK;
-  state->effect = !is_of_sums(removal->net, index) && is_all_silenced(removal, index) ? SILENCED : CHANGED;
+  state->effect = !rp_removal_is_of_sums(removal->net, index) && is_all_silenced(removal, index) ? SILENCED : CHANGED;
   return state->effect == CHANGED && !removal->executor->layers[index].is_fused ? redo(removal, index, err) : RP_OK;
 }
 

@@ -14,9 +14,8 @@ typedef enum {
 
 typedef struct {
   rp_effect effect;
-  float *kept;      /* the whole net's map, of a conv before its ReLU; NULL of a fused layer, which shares another's */
-  int is_whole;     /* the executor's map holds the whole net's values */
-  rp_dnn_conv *one; /* of a conv: the same on one channel, without bias; NULL until it is needed */
+  float *kept;  /* the whole net's map, of a conv before its ReLU; NULL of a fused layer, which shares another's */
+  int is_whole; /* the executor's map holds the whole net's values */
 } rp_removal_layer;
 
 struct rp_removal {
@@ -27,8 +26,8 @@ struct rp_removal {
   uint8_t *absent;  /* [n_channels] without the filter; executor->absent: with it */
   uint8_t *changed; /* [n_channels] */
   rp_removal_layer *layers;
-  float *channel;      /* [batch][H][W]: what a channel has lost */
-  float *contribution; /* as any conv's output: what that contributed */
+  float *planes;  /* what channels have lost, in one image */
+  float *weights; /* of a conv on these channels */
 };
 
 static inline uint8_t *rp_removal_channels(const rp_removal *removal, uint8_t *channels, int layer) {
@@ -47,6 +46,16 @@ static inline int rp_removal_owner(const rp_removal *removal, int layer) {
   return layer;
 }
 
+/* Convs and fcs: all channels of their output change with any of their input. */
+static inline int rp_removal_is_of_sums(const rp_net *net, int layer) {
+  return rp_layer_functions_of(net->model.layers[layer].kind)->passing == RP_PASSES_NONE;
+}
+
+/* Changed channels of so many up to which subtracting pays. */
+static inline int rp_removal_most_channels(int n_channels) {
+  return n_channels < 16 ? 1 : n_channels / 8;
+}
+
 /* removal_sums.c */
 
 /* Where a channel stands in one image of a map: its first pixel; the others follow `block` apart. */
@@ -55,8 +64,10 @@ size_t rp_removal_place(const rp_map *map, int image, int c);
 /* max(·, 0) of a conv's map, in place. */
 void rp_removal_relu(const rp_map *map);
 
-/* Writes the map of a conv or fc whose input has `n_changed` changed channels: the kept sums less what these have lost. Errors: those of
- * rp_dnn_conv_create. */
-rp_status rp_removal_subtract(rp_removal *removal, int layer, int n_changed, rp_error *err);
+/* Makes planes and weights for up to rp_removal_most_channels of any layer. */
+rp_status rp_removal_make_room(rp_removal *removal, rp_error *err);
+
+/* Writes the map of a conv or fc whose input has `n_changed` changed channels: the kept sums less what these have lost. */
+void rp_removal_subtract(const rp_removal *removal, int layer, int n_changed);
 
 #endif

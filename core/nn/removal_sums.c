@@ -1,7 +1,8 @@
-/* removal_sums.c: sums of convs and fcs less what a few channels of their input contributed.
- *
- * A conv's is worked out by a convolution on one channel, with that channel's weights. */
+/* removal_sums.c: sums of convs and fcs less what a few channels of their input contributed. */
 #include "core/nn/removal_parts.h"
+
+#include "core/base/memory.h"
+#include "core/nn/channel_conv.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,15 +14,6 @@ enum { LANES = 8 }; /* maps of convs are made of whole blocks, of 8 or 16 */
 RP_VECTORISED static void removal_relu(float *values, size_t n) {
   for (size_t i = 0; i < n; i += LANES)
     for (size_t lane = i; lane < i + LANES; lane++) values[lane] = values[lane] > 0 ? values[lane] : 0;
-}
-
-/* `from` may be `out`. */
-RP_VECTORISED static void removal_subtract(const float *from, const float *restrict what, float *out, float lowest, size_t n) {
-  for (size_t i = 0; i < n; i += LANES) {
-    float values[LANES];
-    for (size_t lane = 0; lane < LANES; lane++) values[lane] = from[i + lane] - what[i + lane];
-    for (size_t lane = 0; lane < LANES; lane++) out[i + lane] = values[lane] > lowest ? values[lane] : lowest;
-  }
 }
 
 RP_VECTORISED static float removal_dot(const float *restrict a, const float *restrict b, size_t n) {
@@ -46,90 +38,106 @@ size_t rp_removal_place(const rp_map *map, int image, int c) {
 
 /* ---- Sums less a few channels ---------------------------------------------------------------- */
 
-/* Writes what channel c of a layer's output has lost to removal->channel, dense. */
-static void take_loss(rp_removal *removal, int layer, int c) {
+static rp_channel_plane plane_of(const rp_layer *layer) {
+  const rp_extent in = {.channels = layer->ins[0].channels, .height = layer->ins[0].height, .width = layer->ins[0].width};
+  const rp_window window = rp_window_of(layer->spec, &in);
+  return rp_channel_plane_of(&layer->ins[0], &layer->out, &window);
+}
+
+/* Output channels, in whole blocks. */
+static size_t channels_of(const rp_map *map) {
+  return ((size_t)map->channels + (size_t)map->block - 1) / (size_t)map->block * (size_t)map->block;
+}
+
+/* Weights of a conv on one channel. */
+static size_t n_weights(const rp_layer *layer) {
+  return (size_t)(layer->spec->kernel * layer->spec->kernel) * channels_of(&layer->out);
+}
+
+rp_status rp_removal_make_room(rp_removal *removal, rp_error *err) {
+  size_t most_pixels = 1, most_weights = 1;
+  for (int i = 0; i < removal->net->model.n_layers; i++) {
+    const rp_layer *layer = &removal->executor->layers[i];
+    if (!rp_removal_is_of_sums(removal->net, i)) continue;
+    const size_t n = (size_t)rp_removal_most_channels(layer->ins[0].channels);
+    const int is_conv = layer->spec->kind == RP_CONV;
+    const size_t n_pixels = is_conv ? n * plane_of(layer).size : (size_t)layer->ins[0].height * (size_t)layer->ins[0].width;
+    if (n_pixels > most_pixels) most_pixels = n_pixels;
+    if (is_conv && n * n_weights(layer) > most_weights) most_weights = n * n_weights(layer);
+  }
+  RP_TRY(rp_allocate(most_pixels, sizeof(float), &removal->planes, err));
+  return rp_allocate(most_weights, sizeof(float), &removal->weights, err);
+}
+
+/* What channel c of a layer's output has lost, in one image: dense rows, each `width` floats behind the one before. */
+static void take_loss(const rp_removal *removal, int layer, int c, int image, float *loss, size_t width) {
   const int owner = rp_removal_owner(removal, layer), is_zero = rp_removal_silences(removal, layer, c);
   const rp_layer *of = &removal->executor->layers[owner];
-  const size_t n_pixels = (size_t)of->out.height * (size_t)of->out.width, block = (size_t)of->out.block;
+  const size_t block = (size_t)of->out.block, at = rp_removal_place(&of->out, image, c);
   const float lowest = of->relu_is_apart ? 0 : -INFINITY;
-  float *loss = removal->channel;
-  for (int image = 0; image < of->out.batch; image++, loss += n_pixels) {
-    const size_t at = rp_removal_place(&of->out, image, c);
-    const float *kept = removal->layers[owner].kept + at, *now = of->out.values + at;
-    for (size_t pixel = 0; pixel < n_pixels; pixel++) {
-      const float before = kept[pixel * block] > lowest ? kept[pixel * block] : lowest;
-      loss[pixel] = is_zero ? before : before - now[pixel * block];
+  const float *kept = removal->layers[owner].kept + at, *now = of->out.values + at;
+  for (int y = 0; y < of->out.height; y++, loss += width)
+    for (int x = 0; x < of->out.width; x++, kept += block, now += block) {
+      const float before = *kept > lowest ? *kept : lowest;
+      loss[x] = is_zero ? before : before - *now;
     }
-  }
 }
 
-static rp_status make_one(rp_removal *removal, int index, rp_error *err) {
-  const rp_layer *layer = &removal->executor->layers[index];
-  if (removal->layers[index].one) return RP_OK;
-  const rp_extent in = {.channels = layer->ins[0].channels, .height = layer->ins[0].height, .width = layer->ins[0].width};
-  rp_dnn_conv_spec spec = {
-      .source = layer->ins[0], .output = layer->out, .window = rp_window_of(layer->spec, &in), .convolution = layer->convolution};
-  spec.source.channels = spec.source.block = 1;
-  spec.source.values = removal->channel;
-  spec.output.values = removal->contribution;
-  RP_TRY_IN(rp_dnn_conv_create(removal->net->dnn, &spec, &removal->layers[index].one, err), err, "%s, on one channel", layer->spec->name);
-  return RP_OK;
-}
-
-/* What removal->channel, as input channel c, contributes to a conv's sums, to removal->contribution. */
-static rp_status convolve_one(rp_removal *removal, int index, int c, rp_error *err) {
+/* The weights [kernel²][K in whole blocks] of a conv on its input channel c; those of absent filters are 0. */
+static void take_weights(const rp_removal *removal, int index, int c, float *weights) {
   const rp_net *net = removal->net;
-  const rp_tensor *weights = &net->layout.tensors[net->tensors[index][0]];
-  const size_t E = (size_t)weights->E;
+  const rp_tensor *tensor = &net->layout.tensors[net->tensors[index][0]];
   const uint8_t *absent = rp_removal_channels(removal, removal->executor->absent, index);
-  float *of_one = removal->executor->scratch[0]; /* [K][1][R][S] */
-  RP_TRY(make_one(removal, index, err));
-  for (int k = 0; k < weights->K; k++) {
-    const float *from = removal->parameters + weights->offset + ((size_t)k * (size_t)weights->C + (size_t)c) * E;
-    for (size_t e = 0; e < E; e++) of_one[(size_t)k * E + e] = absent[k] ? 0 : from[e];
+  const size_t E = (size_t)tensor->E, K = channels_of(&removal->executor->layers[index].out);
+  memset(weights, 0, E * K * sizeof *weights);
+  for (int k = 0; k < tensor->K; k++) {
+    const float *from = removal->parameters + tensor->offset + ((size_t)k * (size_t)tensor->C + (size_t)c) * E;
+    for (size_t e = 0; e < E && !absent[k]; e++) weights[e * K + (size_t)k] = from[e];
   }
-  rp_dnn_conv_load(removal->layers[index].one, of_one, NULL);
-  RP_TRY_IN(rp_dnn_conv_forward(removal->layers[index].one, err), err, "%s, on one channel", net->model.layers[index].name);
-  return RP_OK;
 }
 
-static rp_status subtract_from_conv(rp_removal *removal, int index, int n_changed, rp_error *err) {
+static void subtract_from_conv(const rp_removal *removal, int index, int n_changed) {
   const rp_layer *layer = &removal->executor->layers[index];
   const int from = layer->spec->inputs[0];
   const uint8_t *changed = rp_removal_channels(removal, removal->changed, from);
-  const float *sums = removal->layers[index].kept;
-  for (int c = 0; n_changed > 0; c++) {
-    if (!changed[c]) continue;
-    n_changed--;
-    take_loss(removal, from, c);
-    RP_TRY(convolve_one(removal, index, c, err));
-    removal_subtract(sums, removal->contribution, layer->out.values, layer->relu_is_apart && n_changed == 0 ? 0 : -INFINITY,
-                     rp_map_size(&layer->out));
-    sums = layer->out.values;
+  const rp_channel_plane plane = plane_of(layer);
+  const rp_channel_conv conv = {.n_channels = n_changed,
+                                .planes = removal->planes,
+                                .plane = plane,
+                                .weights = removal->weights,
+                                .lowest = layer->relu_is_apart ? 0 : -INFINITY};
+  for (int c = 0, i = 0; i < n_changed; c++)
+    if (changed[c]) take_weights(removal, index, c, removal->weights + (size_t)i++ * n_weights(layer));
+  memset(removal->planes, 0, (size_t)n_changed * plane.size * sizeof(float)); /* their padding stays 0 */
+  for (int image = 0; image < layer->out.batch; image++) {
+    for (int c = 0, i = 0; i < n_changed; c++)
+      if (changed[c]) take_loss(removal, from, c, image, removal->planes + (size_t)i++ * plane.size + plane.first, plane.width);
+    rp_channel_conv_subtract(&conv, removal->layers[index].kept, &layer->out, image);
   }
-  return RP_OK;
 }
 
-static void subtract_from_fc(rp_removal *removal, int index, int n_changed) {
+static void subtract_from_fc(const rp_removal *removal, int index, int n_changed) {
   const rp_net *net = removal->net;
   const rp_layer *layer = &removal->executor->layers[index];
-  const rp_tensor *weights = &net->layout.tensors[net->tensors[index][0]];
-  const size_t E = (size_t)weights->E;
-  const uint8_t *changed = rp_removal_channels(removal, removal->changed, layer->spec->inputs[0]);
+  const int from = layer->spec->inputs[0];
+  const rp_tensor *tensor = &net->layout.tensors[net->tensors[index][0]];
+  const size_t C = (size_t)tensor->C, E = (size_t)tensor->E;
+  const uint8_t *changed = rp_removal_channels(removal, removal->changed, from);
   memcpy(layer->out.values, removal->layers[index].kept, rp_map_size(&layer->out) * sizeof(float));
-  for (int c = 0; n_changed > 0; c++) {
-    if (!changed[c]) continue;
-    n_changed--;
-    take_loss(removal, layer->spec->inputs[0], c);
-    const float *loss = removal->channel, *of_channel = removal->parameters + weights->offset + (size_t)c * E;
-    float *out = layer->out.values;
-    for (int image = 0; image < layer->out.batch; image++, loss += E)
-      for (int k = 0; k < weights->K; k++) *out++ -= removal_dot(loss, of_channel + (size_t)k * (size_t)weights->C * E, E);
-  }
+  for (int image = 0; image < layer->out.batch; image++)
+    for (int c = 0, left = n_changed; left > 0; c++) {
+      if (!changed[c]) continue;
+      left--;
+      const float *weights = removal->parameters + tensor->offset + (size_t)c * E;
+      float *out = layer->out.values + (ptrdiff_t)image * tensor->K;
+      take_loss(removal, from, c, image, removal->planes, (size_t)layer->ins[0].width);
+      for (int k = 0; k < tensor->K; k++) out[k] -= removal_dot(removal->planes, weights + (size_t)k * C * E, E);
+    }
 }
 
-rp_status rp_removal_subtract(rp_removal *removal, int layer, int n_changed, rp_error *err) {
-  if (removal->net->model.layers[layer].kind == RP_CONV) return subtract_from_conv(removal, layer, n_changed, err);
-  subtract_from_fc(removal, layer, n_changed);
-  return RP_OK;
+void rp_removal_subtract(const rp_removal *removal, int layer, int n_changed) {
+  if (removal->net->model.layers[layer].kind == RP_CONV)
+    subtract_from_conv(removal, layer, n_changed);
+  else
+    subtract_from_fc(removal, layer, n_changed);
 }
