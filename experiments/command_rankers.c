@@ -63,13 +63,26 @@ static void print_flags(uint32_t flags) {
   puts(n ? "" : "weights only");
 }
 
+/* A text of one or more lines, beside its heading. */
+static void print_text(const char *heading, const char *text) {
+  while (*text) {
+    size_t length = strcspn(text, "\n");
+    printf("%-10s %.*s\n", heading, (int)length, text);
+    text += length + (text[length] == '\n');
+    heading = "";
+  }
+}
+
 static rp_status info(const char *folder, const char *name, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_CLEANUP(rp_plugin_description_free) rp_plugin_description ranker = {0};
   RP_TRY(rp_plugin_find(folder, name, &path, err));
   RP_TRY(rp_plugin_describe(path, &ranker, err));
-  printf("%s %s\n%s\n\nfile       %s\nnormalise  %s (default)\nlooks at   ", ranker.name, ranker.version, ranker.doc, ranker.path,
-         ranker.normalise);
+  printf("%s %s\n%s\n\n", ranker.name, ranker.version, ranker.doc);
+  print_text("formula", ranker.formula);
+  print_text("source", ranker.citation);
+  print_text("reduction", ranker.reduction);
+  printf("normalise  %s (default)\nfile       %s\nlooks at   ", ranker.normalise, ranker.path);
   print_flags(ranker.flags);
   puts(ranker.n_options ? "\noptions" : "\nno options");
   for (int i = 0; i < ranker.n_options; i++) {

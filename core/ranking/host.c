@@ -178,6 +178,31 @@ static int service_ablate_each(const rp_context *context, rp_ablation *each, rp_
   return leave_program(host, &plugins, status, message);
 }
 
+static rp_status measure_each_beside(rp_host *host, const uint8_t *set, rp_ablation *each) {
+  rp_host_shared *shared = host->shared;
+  const rp_scoring_pass *pass = shared->pass;
+  const uint32_t n_filters = shared->view.n_filters;
+  RP_CLEANUP(rp_free_pointer) rp_evaluation *measured = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *closed = NULL;
+  RP_TRY(rp_allocate(n_filters, sizeof *measured, &measured, &host->failure));
+  RP_TRY(rp_allocate(n_filters, 1, &closed, &host->failure));
+  for (uint32_t f = 0; f < n_filters; f++) closed[f] = shared->closed[f] || set[f];
+  RP_TRY(rp_ablate_each(pass->net, pass->state->parameters, closed, pass->dataset, host->images->part, host->images->indices,
+                        host->images->n, measured, NULL, NULL, &host->failure));
+  for (uint32_t f = 0; f < n_filters; f++) each[f] = as_ablation(&measured[f]);
+  return RP_OK;
+}
+
+static int service_ablate_each_beside(const rp_context *context, const uint8_t *set, rp_ablation *each, rp_message *message) {
+  rp_host *host = host_of(context);
+  int refused = refuse_to_ablate(host, message);
+  if (refused) return refused;
+  fenv_t plugins;
+  enter_program(host, &plugins);
+  rp_status status = measure_each_beside(host, set, each);
+  return leave_program(host, &plugins, status, message);
+}
+
 static int service_hessian_product(const rp_context *context, const float *v, float *product, rp_message *message) {
   (void)context;
   (void)v;
@@ -230,7 +255,21 @@ static rp_context context_for(const rp_host_shared *shared, const rp_scoring_ima
                       .ablate_each = service_ablate_each,
                       .hessian_product = service_hessian_product,
                       .log = service_log,
-                      .host = host};
+                      .host = host,
+                      .ablate_each_beside = service_ablate_each_beside};
+}
+
+static rp_status take_defaults(const rp_ranker *ranker, rp_value **out, rp_error *err) {
+  size_t n = 0;
+  while (ranker->options && ranker->options[n]) n++;
+  if (n == 0) return RP_OK;
+  RP_TRY(rp_allocate(n, sizeof **out, out, err));
+  for (size_t i = 0; i < n; i++) {
+    const rp_option *option = ranker->options[i];
+    (*out)[i] = (rp_value){.size = sizeof **out, .number = option->default_number};
+    if (option->kind == RP_OPTION_CHOICE) (*out)[i].text = option->choices[(int)option->default_number];
+  }
+  return RP_OK;
 }
 
 rp_status rp_host_open(rp_host_shared *shared, const rp_ranker *ranker, const rp_value *options, rp_host *host, rp_error *err) {
@@ -238,19 +277,25 @@ rp_status rp_host_open(rp_host_shared *shared, const rp_ranker *ranker, const rp
   RP_TRY_IN(find_images(shared, ranker, &host->images, err), err, "ranker %s", ranker->name);
   host->context = context_for(shared, host->images, host);
   if (!ranker->create) return RP_OK;
+  if (!options) RP_TRY(take_defaults(ranker, &host->defaults, err));
   rp_message message = {.size = sizeof message};
   double began_s = enter_plugin(host, RP_HOST_IDLE);
-  int result = ranker->create(&host->context, options, &host->self, &message);
+  int result = ranker->create(&host->context, options ? options : host->defaults, &host->self, &message);
   host->is_created = result == RP_RANKER_OK;
   return leave_plugin(host, began_s, result, &message, err);
 }
 
-void rp_host_close(rp_host *host) {
+static void destroy_self(rp_host *host) {
   if (!host->is_created || !host->self || !host->ranker->destroy) return;
   double began_s = enter_plugin(host, RP_HOST_IDLE);
   host->ranker->destroy(host->self);
   leave_plugin(host, began_s, RP_RANKER_OK, NULL, NULL);
   host->is_created = 0;
+}
+
+void rp_host_close(rp_host *host) {
+  destroy_self(host);
+  rp_free_pointer(&host->defaults);
 }
 
 rp_status rp_host_observe(rp_host *host, const rp_batch *batch, rp_error *err) {

@@ -36,6 +36,7 @@ typedef struct {
   rp_host_shared *shared;
   const rp_ranker *ranker;
   const rp_scoring_images *images; /* NULL: it looks at none */
+  rp_value *defaults;              /* what create is given where the caller names no options */
   void *self;
   int is_created;
   rp_host_phase phase;
@@ -48,11 +49,11 @@ typedef struct {
 rp_status rp_host_shared_create(const rp_scoring_pass *pass, rp_host_shared *out, rp_error *err);
 void rp_host_shared_free(rp_host_shared *shared);
 
-/* Prepares a host and calls the plugin's create. `host` must stay where it is until rp_host_close. Errors: RP_EINPUT where it needs images
- * that there are none of; RP_EPLUGIN with the plugin's message. */
+/* Prepares a host and calls the plugin's create. `options` NULL: their defaults. `host` must stay where it is until rp_host_close. Errors:
+ * RP_EINPUT where it needs images that there are none of; RP_EPLUGIN with the plugin's message. */
 rp_status rp_host_open(rp_host_shared *shared, const rp_ranker *ranker, const rp_value *options, rp_host *host, rp_error *err);
 
-/* Calls the plugin's destroy where its create succeeded. */
+/* Calls the plugin's destroy where its create succeeded, and frees the host's own. */
 void rp_host_close(rp_host *host);
 
 /* The plugin's other functions. Floating-point modes are kept. Errors: RP_EPLUGIN with the plugin's message; where a service failed for a

@@ -20,6 +20,7 @@ typedef struct {
 typedef struct rp_plugin_description rp_plugin_description;
 struct rp_plugin_description {
   char *name, *version, *doc, *normalise, *path; /* normalise: "none" where the plugin says nothing */
+  char *formula, *citation, *reduction;          /* "" where the plugin says nothing */
   uint32_t flags;
   rp_id file_hash; /* of the file's bytes */
   int chooses;     /* the plugin has `choose` */

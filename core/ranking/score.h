@@ -19,7 +19,7 @@ typedef struct {
 /* One criterion to score with. */
 typedef struct {
   const rp_plugin *plugin;
-  const rp_value *options; /* one per option of the plugin, in its order; NULL where it has none */
+  const rp_value *options; /* one per option of the plugin, in its order; NULL: their defaults */
   rp_normalise normalise;  /* already resolved: the plugin's default or what the file says */
   float *scores;           /* [n_filters], written: normalised; NaN for inactive filters */
   float *raw;              /* [n_filters] or NULL: before normalisation */
