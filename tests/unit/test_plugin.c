@@ -74,6 +74,9 @@ static void a_description_tells_all_and_loads_nothing(void **unused) {
   assert_string_equal(all.doc, "one option of each kind");
   assert_string_equal(all.normalise, "layer-max");
   assert_int_equal(all.flags, 0);
+  assert_string_equal(all.formula, ""); /* which its struct ends before */
+  assert_string_equal(all.citation, "");
+  assert_string_equal(all.reduction, "");
   assert_int_equal(all.n_options, 4);
   assert_string_equal(all.options[0].name, "power");
   assert_string_equal(all.options[0].help, "an exponent");
@@ -96,8 +99,9 @@ static void a_description_tells_all_and_loads_nothing(void **unused) {
 
 static void every_built_in_ranker_describes_itself_under_its_files_name(void **unused) {
   (void)unused;
-  static const char *const names[] = {"l2", "oracle-accuracy", "oracle-loss", "ortho", "random", "taylor"};
-  for (int i = 0; i < 6; i++) {
+  static const char *const names[] = {"activation", "apoz", "bn-scale", "contribution", "correlation",     "fpgm",   "gradient",
+                                      "l1",         "l2",   "ortho",    "oracle-loss",  "oracle-accuracy", "random", "taylor"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     char file[64];
     snprintf(file, sizeof file, "rankers/%s.so", names[i]);
     rp_plugin_description ranker = describe_plugin(file);
