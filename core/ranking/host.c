@@ -223,10 +223,17 @@ static double now_s(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static double processor_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static double enter_plugin(rp_host *host, rp_host_phase phase) {
   host->phase = phase;
   host->failure.status = RP_OK;
   fegetenv(&host->modes);
+  host->entered_s = processor_s();
   return now_s();
 }
 
@@ -234,6 +241,7 @@ static rp_status leave_plugin(rp_host *host, double began_s, int result, rp_mess
   fesetenv(&host->modes);
   host->phase = RP_HOST_IDLE;
   host->seconds += now_s() - began_s;
+  host->processor_seconds += processor_s() - host->entered_s;
   if (result == RP_RANKER_OK) return RP_OK;
   if (host->failure.status != RP_OK) return rp_fail(err, host->failure.status, "ranker %s: %s", host->ranker->name, host->failure.message);
   message->text[sizeof message->text - 1] = '\0';

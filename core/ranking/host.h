@@ -40,9 +40,11 @@ typedef struct {
   void *self;
   int is_created;
   rp_host_phase phase;
-  fenv_t modes;     /* floating-point modes of the program, while the plugin runs */
-  rp_error failure; /* why a service failed, where that is not the plugin's fault */
-  double seconds;   /* spent in the plugin's calls so far */
+  fenv_t modes;             /* floating-point modes of the program, while the plugin runs */
+  rp_error failure;         /* why a service failed, where that is not the plugin's fault */
+  double seconds;           /* spent in the plugin's calls so far */
+  double processor_seconds; /* the same, of this thread on the processor */
+  double entered_s;         /* on the processor when the call at hand began */
 } rp_host;
 
 /* Errors: RP_EMEMORY. */

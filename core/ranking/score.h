@@ -24,6 +24,7 @@ typedef struct {
   float *scores;           /* [n_filters], written: normalised; NaN for inactive filters */
   float *raw;              /* [n_filters] or NULL: before normalisation */
   double seconds; /* written: time spent in the plugin itself, services included; what was measured for an earlier criterion is free */
+  double processor_seconds; /* written: the same, as this thread's time on the processor: what other programs do does not count */
 } rp_scoring;
 
 typedef struct {
