@@ -22,6 +22,7 @@
 #include "core/nn/net_parts.h"
 #include "experiments/config/yaml.h"
 #include "experiments/plan/model_file.h"
+#include "tests/parity/decisions.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -56,15 +57,14 @@ static size_t image_size(const passes *p) {
 }
 
 static size_t output_size(const passes *p, int layer) {
-  const rp_extent *out = &p->net->extents[layer];
-  return (size_t)out->channels * (size_t)out->height * (size_t)out->width;
+  return output_size_of(p->net, layer);
 }
 
 static rp_status make_room(passes *p, rp_error *err) {
   const size_t batch = (size_t)p->batch, n_layers = (size_t)p->model.n_layers;
   const rp_layout *layout = rp_net_layout(p->net);
   RP_TRY(rp_allocate(n_layers + 1, sizeof *p->first_value, &p->first_value, err));
-  for (size_t i = 0; i < n_layers; i++) p->first_value[i + 1] = p->first_value[i] + batch * output_size(p, (int)i);
+  place_outputs(p->net, batch, p->first_value);
   RP_TRY(rp_allocate(layout->n_parameters, sizeof(float), &p->parameters, err));
   RP_TRY(rp_allocate(layout->n_parameters, sizeof(float), &p->gradients, err));
   RP_TRY(rp_allocate(layout->n_parameters, sizeof(float), &p->statistics, err));
@@ -103,46 +103,11 @@ static rp_status fill(passes *p, rp_error *err) {
 
 /* ---- Decisions ------------------------------------------------------------------------------- */
 
-/* The first tap of the largest value of each window. */
-static void note_taps(const passes *p, int layer, const float *in, uint8_t *taps) {
-  const rp_layer_spec *spec = &p->model.layers[layer];
-  const rp_extent from = rp_input_extent(&p->net->model, p->net->extents, layer, 0), *to = &p->net->extents[layer];
-  const rp_window window = rp_window_of(spec, &from);
-  for (int c = 0; c < to->channels; c++, in += from.height * from.width)
-    for (int y = 0; y < to->height; y++)
-      for (int x = 0; x < to->width; x++, taps++) {
-        float largest = -INFINITY;
-        for (int tap = 0; tap < window.kernel * window.kernel; tap++) {
-          const int row = y * window.stride - window.top + tap / window.kernel,
-                    column = x * window.stride - window.left + tap % window.kernel;
-          if (row < 0 || row >= from.height || column < 0 || column >= from.width) continue;
-          const float value = in[row * from.width + column];
-          if (value > largest) largest = value, *taps = (uint8_t)tap;
-        }
-      }
-}
-
 /* What a forward pass left in an executor's maps, for images from `first` on. */
 static rp_status note_maps(passes *p, const rp_executor *executor, int first, rp_error *err) {
-  for (int i = 0; i < p->model.n_layers; i++) {
-    const rp_layer *layer = &executor->layers[i];
-    const size_t size = output_size(p, i), at = p->first_value[i] + (size_t)first * size, n = (size_t)executor->batch * size;
-    RP_CLEANUP(rp_free_pointer) float *out = NULL, *in = NULL;
-    RP_TRY(rp_allocate(n, sizeof *out, &out, err));
-    rp_map_to_dense(&layer->out, out);
-    if (p->keeps_maps) memcpy(p->maps + at, out, n * sizeof *out);
-    if (layer->spec->kind == RP_MAX_POOL) {
-      const size_t in_size = rp_map_size(&layer->ins[0]) / (size_t)executor->batch;
-      RP_TRY(rp_allocate((size_t)executor->batch * in_size, sizeof *in, &in, err));
-      rp_map_to_dense(&layer->ins[0], in);
-      const size_t dense = (size_t)layer->ins[0].channels * (size_t)layer->ins[0].height * (size_t)layer->ins[0].width;
-      for (int n_image = 0; n_image < executor->batch; n_image++)
-        note_taps(p, i, in + (size_t)n_image * dense, p->decisions + at + (size_t)n_image * size);
-    } else {
-      const int is_dropout = layer->spec->kind == RP_DROPOUT || layer->spec->kind == RP_DROP_PATH;
-      for (size_t j = 0; j < n; j++) p->decisions[at + j] = is_dropout ? out[j] != 0 : out[j] > 0;
-    }
-  }
+  RP_TRY(note_decisions(executor, first, p->first_value, p->decisions, err));
+  for (int i = 0; p->keeps_maps && i < p->model.n_layers; i++)
+    rp_map_to_dense(&executor->layers[i].out, p->maps + p->first_value[i] + (size_t)first * output_size(p, i));
   return RP_OK;
 }
 
