@@ -4,6 +4,7 @@
 #include "core/base/draws.h"
 #include "core/base/memory.h"
 #include "core/data/batches.h"
+#include "core/probes/hessian_product.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +18,10 @@ enum { SCORING_IMAGES = 5000 }; /* rule 6 */
 
 static int ablates(const rp_ranker *ranker) {
   return (ranker->flags & RP_USES_ABLATION) != 0;
+}
+
+static int looks_at_curvature(const rp_ranker *ranker) {
+  return (ranker->flags & RP_USES_HESSIAN_PRODUCT) != 0;
 }
 
 static rp_status choose_validation_images(const rp_dataset *dataset, uint32_t wanted, rp_scoring_images *out, rp_error *err) {
@@ -43,7 +48,7 @@ static rp_status choose_training_images(const rp_dataset *dataset, uint32_t want
 static rp_status find_images(rp_host_shared *shared, const rp_ranker *ranker, const rp_scoring_images **out, rp_error *err) {
   const rp_scoring_pass *pass = shared->pass;
   *out = NULL;
-  if (!ablates(ranker) && !ranker->observe) return RP_OK;
+  if (!ablates(ranker) && !looks_at_curvature(ranker) && !ranker->observe) return RP_OK;
   if (!pass->dataset) return rp_fail(err, RP_EINPUT, "it looks at images, but no data set is open");
   rp_scoring_images *images = &shared->images[ablates(ranker)];
   *out = images;
@@ -98,8 +103,10 @@ static double service_uniform(const rp_context *context, uint32_t i, uint32_t j)
   return rp_draw_uniform(&stream, j);
 }
 
+static const char OUT_OF_PHASE[] = "services can be called from score and choose only";
+
 static int refuse_to_ablate(const rp_host *host, rp_message *message) {
-  if (host->phase != RP_HOST_SCORING) return refuse(message, RP_RANKER_ERROR, "services can be called from score and choose only");
+  if (host->phase != RP_HOST_SCORING) return refuse(message, RP_RANKER_ERROR, OUT_OF_PHASE);
   if (!host->images || !ablates(host->ranker))
     return refuse(message, RP_RANKER_NOT_OFFERED, "ablation is offered to rankers with the flag RP_USES_ABLATION only");
   return RP_RANKER_OK;
@@ -179,10 +186,18 @@ static int service_ablate_each(const rp_context *context, rp_ablation *each, rp_
 }
 
 static int service_hessian_product(const rp_context *context, const float *v, float *product, rp_message *message) {
-  (void)context;
-  (void)v;
-  (void)product;
-  return refuse(message, RP_RANKER_NOT_OFFERED, "hessian_product is not offered by this version of repr");
+  rp_host *host = host_of(context);
+  const rp_scoring_pass *pass = host->shared->pass;
+  if (host->phase != RP_HOST_SCORING) return refuse(message, RP_RANKER_ERROR, OUT_OF_PHASE);
+  if (!host->images || !looks_at_curvature(host->ranker))
+    return refuse(message, RP_RANKER_NOT_OFFERED, "hessian_product is not offered to rankers without the flag RP_USES_HESSIAN_PRODUCT");
+  fenv_t plugins;
+  enter_program(host, &plugins);
+  rp_status status = rp_hessian_product(pass->net, pass->state->parameters, host->shared->closed, pass->dataset, host->images->part,
+                                        host->images->indices, host->images->n, v, product, &host->failure);
+  int result = leave_program(host, &plugins, status, message);
+  if (status == RP_EINPUT) host->failure.status = RP_OK; /* a direction that is not finite is the plugin's own fault */
+  return result;
 }
 
 static void service_log(const rp_context *context, const char *line) {
