@@ -3,12 +3,20 @@
  *     run_hessian MODEL CxHxW CLASSES IMAGES DRAWS HESSIAN.so FOLDER [--gates]
  *
  * MODEL is what an experiment's `model` key holds. Weights are initial ones; biases, BN's gamma, beta and running statistics are moved off
- * their 0s and 1s; images are random bytes. --gates closes every third filter. Written to FOLDER, in the machine's byte order, dense:
+ * their 0s and 1s; images are random bytes. --gates closes every third filter; convolutions run on the direct kernels. Written to FOLDER,
+ * in the machine's byte order, dense:
  *
- *     meta.json        image {channels, height, width, classes}, batch, seconds {obd, hutchinson}, layers, tensors, as run_net.c writes
- * them parameters.f32   [n_parameters]        images.f32   [N][C][H][W]        labels.u8   [N]        closed.u8   [n_filters], with --gates
- * only directions.f32   [draws][Σ K·C·R·S], the random signs of hutchinson products.f32     [draws][Σ K·C·R·S], H times each obd.f32,
- * hutchinson.f32   [n_filters]: scores; NaN for closed filters */
+ *     meta.json        image {channels, height, width, classes}, batch, layers, tensors, decisions, as run_net.c writes them
+ *     parameters.f32   [n_parameters]
+ *     images.f32       [N][C][H][W]
+ *     labels.u8        [N]
+ *     closed.u8        [n_filters], with --gates only
+ *     decisions.u8     of ReLUs and max pools, as run_net.c writes them
+ *     multiplied.u32   [n], the images of products and of hutchinson
+ *     directions.f32   [draws][Σ K·C·R·S], hutchinson's random vectors: the weights, each with a random sign
+ *     products.f32     [draws][Σ K·C·R·S], H times each
+ *     obd.f32          [n_filters], scores; NaN for closed filters
+ *     hutchinson.f32   [n_filters], likewise */
 #include "core/data/batches.h"
 #include "core/nn/tangent.h"
 #include "core/probes/hessian_product.h"
@@ -19,7 +27,7 @@
 
 #include <stdlib.h>
 
-enum { SEED = 1 };
+enum { SEED = 1, MOST_MULTIPLIED = 40 }; /* images for hutchinson: the reference is slow */
 
 typedef struct {
   rp_image_shape shape;
@@ -34,8 +42,8 @@ typedef struct {
   uint8_t *pixels, *labels, *closed, *decisions;
   size_t *first_value; /* [n_layers + 1]: where a layer's output stands among all, for all images */
   const uint8_t **image_pointers;
+  uint32_t multiplied[MOST_MULTIPLIED], n_multiplied; /* rule 6's choice of them */
   float *images, *directions, *products, *scores[2];
-  double seconds[2];
 } comparison;
 
 static void comparison_free(comparison *c) {
@@ -89,20 +97,21 @@ static rp_status make_images(comparison *c, rp_error *err) {
 
 /* ---- What comes out -------------------------------------------------------------------------- */
 
+enum { OBD, HUTCHINSON };
+
 static rp_status score(comparison *c, const rp_plugin *plugin, int variant, rp_error *err) {
   const rp_value options[] = {{.size = sizeof options[0], .number = variant}, {.size = sizeof options[1], .number = c->draws}};
   rp_scoring scoring = {.plugin = plugin, .options = options, .scores = c->scores[variant]};
-  const rp_scoring_pass pass = {.net = c->net, .state = c->state, .dataset = &c->dataset};
-  RP_TRY(rp_score(&pass, &scoring, 1, err));
-  c->seconds[variant] = scoring.seconds;
-  return RP_OK;
+  const rp_score_data data = {RP_SCORE_AUTO, variant == OBD ? 0 : MOST_MULTIPLIED};
+  const rp_scoring_pass pass = {.net = c->net, .state = c->state, .dataset = &c->dataset, .data = data};
+  return rp_score(&pass, &scoring, 1, err);
 }
 
 static rp_status score_both(comparison *c, rp_error *err) {
   rp_plugin plugin;
   RP_TRY(rp_plugin_load(c->plugin_path, &plugin, err));
   rp_status status = RP_OK;
-  for (int variant = 0; variant < 2 && status == RP_OK; variant++) {
+  for (int variant = OBD; variant <= HUTCHINSON && status == RP_OK; variant++) {
     status = rp_allocate((size_t)rp_net_layout(c->net)->n_filters, sizeof(float), &c->scores[variant], err);
     if (status == RP_OK) status = score(c, &plugin, variant, err);
   }
@@ -110,18 +119,32 @@ static rp_status score_both(comparison *c, rp_error *err) {
   return status;
 }
 
+/* Each conv's weights behind one another. */
+static void copy_weights(const comparison *c, float *weights) {
+  const rp_layout *layout = rp_net_layout(c->net);
+  for (int i = 0; i < layout->n_convs; i++) {
+    const rp_tensor *tensor = &layout->tensors[layout->convs[i].weight];
+    const size_t n = (size_t)tensor->K * (size_t)tensor->C * (size_t)tensor->E;
+    memcpy(weights, c->state->parameters + tensor->offset, n * sizeof *weights);
+    weights += n;
+  }
+}
+
 /* The signs that the criterion draws, as ranker.h and draws.h say it: keyed by seed, ranker's name, cycle and draw. */
 static rp_status multiply(comparison *c, rp_error *err) {
   const size_t n = rp_conv_weights(rp_net_layout(c->net));
   const uint64_t name = rp_hash64("hessian", strlen("hessian"), 0);
+  RP_TRY(rp_batches_scoring_images(&c->dataset, MOST_MULTIPLIED, c->multiplied, &c->n_multiplied, err));
   RP_TRY(rp_allocate(n * c->draws, sizeof(float), &c->directions, err));
   RP_TRY(rp_allocate(n * c->draws, sizeof(float), &c->products, err));
   for (uint32_t t = 0; t < c->draws; t++) {
     const rp_stream stream = rp_stream_of(SEED, RP_DRAW_RANKER, (uint32_t)name, (uint32_t)(name >> 32), c->state->cycle + 1, t);
     float *v = c->directions + t * n;
-    for (size_t w = 0; w < n; w++) v[w] = rp_draw_uniform(&stream, w) < 0.5 ? -1 : 1;
-    RP_TRY(rp_hessian_product(c->net, c->state->parameters, c->has_gates ? c->closed : NULL, &c->dataset, RP_TRAIN, NULL, 0, v,
-                              c->products + t * n, err));
+    copy_weights(c, v);
+    for (size_t w = 0; w < n; w++)
+      if (rp_draw_uniform(&stream, w) < 0.5) v[w] = -v[w];
+    RP_TRY(rp_hessian_product(c->net, c->state->parameters, c->has_gates ? c->closed : NULL, &c->dataset, RP_TRAIN, c->multiplied,
+                              c->n_multiplied, v, c->products + t * n, err));
   }
   return RP_OK;
 }
@@ -153,9 +176,8 @@ static rp_status write_meta(const comparison *c, rp_error *err) {
   RP_TRY(rp_join_path(c->folder, "meta.json", &path, err));
   FILE *file = fopen(path, "w");
   if (!file) return rp_fail_errno(err, RP_EIO, "%s", path);
-  fprintf(file, "{\"image\": {\"channels\": %d, \"height\": %d, \"width\": %d, \"classes\": %d}, \"batch\": %u,\n", c->shape.channels,
+  fprintf(file, "{\"image\": {\"channels\": %d, \"height\": %d, \"width\": %d, \"classes\": %d}, \"batch\": %u,\n ", c->shape.channels,
           c->shape.height, c->shape.width, c->shape.n_classes, c->n_images);
-  fprintf(file, " \"seconds\": {\"obd\": %.4f, \"hutchinson\": %.4f},\n ", c->seconds[0], c->seconds[1]);
   write_net(file, c->net, c->layers, c->first_value);
   fprintf(file, "}\n");
   return fclose(file) == 0 ? RP_OK : rp_fail_errno(err, RP_EIO, "%s", path);
@@ -172,9 +194,10 @@ static rp_status write_all(const comparison *c, rp_error *err) {
   if (c->has_gates) RP_TRY(write_bytes(c->folder, "closed.u8", c->closed, n_filters, err));
   RP_TRY(write_bytes(c->folder, "decisions.u8", c->decisions, c->first_value[c->model.n_layers], err));
   RP_TRY(write_floats(c->folder, "directions.f32", c->directions, n_weights * c->draws, err));
+  RP_TRY(write_bytes(c->folder, "multiplied.u32", c->multiplied, c->n_multiplied * sizeof c->multiplied[0], err));
   RP_TRY(write_floats(c->folder, "products.f32", c->products, n_weights * c->draws, err));
-  RP_TRY(write_floats(c->folder, "obd.f32", c->scores[0], n_filters, err));
-  return write_floats(c->folder, "hutchinson.f32", c->scores[1], n_filters, err);
+  RP_TRY(write_floats(c->folder, "obd.f32", c->scores[OBD], n_filters, err));
+  return write_floats(c->folder, "hutchinson.f32", c->scores[HUTCHINSON], n_filters, err);
 }
 
 static rp_status run(const char *model_yaml, comparison *c, rp_error *err) {

@@ -63,30 +63,39 @@ static rp_context tiny_context(void) {
                       .hessian_product = multiply};
 }
 
+static void show(const rp_ranker *ranker, void *self, const rp_context *context, uint32_t index, uint32_t n_images, const float *of_conv1,
+                 const float *of_conv2, rp_message *message) {
+  const rp_batch_layer conv1 = {.size = sizeof conv1, .weight_gradient = of_conv1},
+                       conv2 = {.size = sizeof conv2, .weight_gradient = of_conv2};
+  const rp_batch_layer *const layers[] = {&conv1, &conv2};
+  const rp_batch batch = {.size = sizeof batch, .index = index, .n_images = n_images, .layers = layers};
+  assert_int_equal(ranker->observe(self, context, &batch, message), RP_RANKER_OK);
+}
+
 /* Batches of two images and of one. */
-static void show_batches(const rp_ranker *ranker, void *self, const rp_context *context, rp_message *message) {
-  static const float first1[] = {1, 9, 0.5f}, first2[] = {0, 1, /**/ -2, 0.25f}, second1[] = {-3, 9, 0}, second2[] = {2, 0, /**/ 1, 1};
-  static const rp_batch_layer layers[] = {{.size = sizeof layers[0], .weight_gradient = first1},
-                                          {.size = sizeof layers[0], .weight_gradient = first2},
-                                          {.size = sizeof layers[0], .weight_gradient = second1},
-                                          {.size = sizeof layers[0], .weight_gradient = second2}};
-  static const rp_batch_layer *const of_first[] = {&layers[0], &layers[1]}, *const of_second[] = {&layers[2], &layers[3]};
-  const rp_batch first = {.size = sizeof first, .n_images = 2, .layers = of_first},
-                 second = {.size = sizeof second, .index = 1, .n_images = 1, .layers = of_second};
-  assert_int_equal(ranker->observe(self, context, &first, message), RP_RANKER_OK);
-  assert_int_equal(ranker->observe(self, context, &second, message), RP_RANKER_OK);
+static void show_first_batch(const rp_ranker *ranker, void *self, const rp_context *context, rp_message *message) {
+  show(ranker, self, context, 0, 2, (const float[]){1, 9, 0.5f}, (const float[]){0, 1, /**/ -2, 0.25f}, message);
+}
+
+static void show_second_batch(const rp_ranker *ranker, void *self, const rp_context *context, rp_message *message) {
+  show(ranker, self, context, 1, 1, (const float[]){-3, 9, 0}, (const float[]){2, 0, /**/ 1, 1}, message);
+}
+
+static void *begin(const rp_ranker *ranker, const rp_context *context, int variant, int draws) {
+  const rp_value options[] = {{.size = sizeof options[0], .number = variant}, {.size = sizeof options[1], .number = draws}};
+  rp_message message = {.size = sizeof message};
+  void *self = NULL;
+  assert_int_equal(ranker->create(context, options, &self, &message), RP_RANKER_OK);
+  return self;
 }
 
 static int score_by_hand(const rp_context *context, int variant, int draws, int is_shown, float importance[F], rp_message *message) {
   rp_plugin plugin = load_plugin("rankers/hessian.so");
-  const rp_ranker *ranker = plugin.ranker;
-  const rp_value options[] = {{.size = sizeof options[0], .number = variant}, {.size = sizeof options[1], .number = draws}};
-  void *self = NULL;
+  void *self = begin(plugin.ranker, context, variant, draws);
   for (int f = 0; f < F; f++) importance[f] = NAN;
-  assert_int_equal(ranker->create(context, options, &self, message), RP_RANKER_OK);
-  if (is_shown) show_batches(ranker, self, context, message);
-  const int status = ranker->score(self, context, importance, message);
-  ranker->destroy(self);
+  if (is_shown) show_first_batch(plugin.ranker, self, context, message), show_second_batch(plugin.ranker, self, context, message);
+  const int status = plugin.ranker->score(self, context, importance, message);
+  plugin.ranker->destroy(self);
   rp_plugin_free(&plugin);
   return status;
 }
@@ -104,23 +113,62 @@ static void assert_scores(int variant, int draws, const double expected[F]) {
   }
 }
 
-/* h = ((2 g₁)² + g₂²) / 3: conv1 (4 + 9)/3, …, 1/3; conv2 4/3, 4/3, and (16 + 1)/3, (0.25 + 1)/3. Scores are Σ ½ h w². */
-static void obd_squares_the_gradients_of_batches_and_divides_by_the_images(void **unused) {
+/* G of the two batches, weight by weight: conv1 (2, −3), …, (1, 0); conv2 (0, 2), (2, 0), (−4, 1), (0.5, 1). With n = 3 and batches of 2
+ * and 1, Σ G²/n_b is 11, …, 0.5; 4, 2, 9, 1.125 and n μ² = (Σ G)²/3 is 1/3, …, 1/3; 4/3, 4/3, 3, 0.75. h = 2/3 (their difference) + n μ² /
+ * 3: 2/3 · 32/3 + 1/9, 2/3 · 1/6 + 1/9, 2/3 · 8/3 + 4/9, 2/3 · 2/3 + 4/9, 2/3 · 6 + 1, 2/3 · 3/8 + 1/4 */
+static void obd_estimates_the_mean_of_squared_gradients_from_those_of_batches(void **unused) {
   (void)unused;
-  assert_scores(OBD, 4,
-                (double[F]){0.5 * 13 / 3 * 4, 0, 0.5 * 1 / 3, 0.5 * (4.0 / 3 + 4.0 / 3 * 9), 0.5 * (17.0 / 3 * 0.25 + 1.25 / 3 * 16)});
+  assert_scores(OBD, 8, (double[F]){0.5 * 65 / 9 * 4, 0, 0.5 * 2 / 9, 0.5 * (20.0 / 9 + 8.0 / 9 * 9), 0.5 * (5 * 0.25 + 0.5 * 16)});
 }
 
-/* v ⊙ Hv of draw 0: (0, 2) has signs + +: 1 + 10, −3 + 10; (3, 4) + −, (3, 6) + −: 4 − 20 − 30, 5 − 20, 7 − 30; the fifth 6. */
-static void hutchinson_multiplies_each_product_by_its_signs(void **unused) {
+/* Batches of one image: the empirical Fisher itself, (1/n) Σ g². */
+static void obd_of_single_images_is_the_mean_of_their_squared_gradients(void **unused) {
   (void)unused;
-  assert_scores(HUTCHINSON, 1, (double[F]){0.5 * 11 * 4, 0, 0.5 * 7, 0.5 * (-46 - 15 * 9), 0.5 * (6 * 0.25 - 23 * 16)});
+  const rp_context context = tiny_context();
+  rp_message message = {.size = sizeof message};
+  rp_plugin plugin = load_plugin("rankers/hessian.so");
+  void *self = begin(plugin.ranker, &context, OBD, 1);
+  static const float gradients[3] = {1, -2, 4};
+  for (uint32_t n = 0; n < 3; n++) {
+    const float same[4] = {gradients[n], gradients[n], gradients[n], gradients[n]};
+    show(plugin.ranker, self, &context, n, 1, same, same, &message);
+  }
+  float importance[F];
+  assert_int_equal(plugin.ranker->score(self, &context, importance, &message), RP_RANKER_OK);
+  plugin.ranker->destroy(self);
+  rp_plugin_free(&plugin);
+  assert_near(importance[0], 0.5 * 7 * 4, 1e-5);
+  assert_near(importance[K1], 0.5 * 7 * (1 + 9), 1e-5);
 }
 
-/* Draw 1: (0, 2) − −: 11 and 7 again; (3, 4) + +, (3, 6) + −: 4 + 20 − 30, 5 + 20, 7 − 30. Means: 11, 7; −26, 5; 6, −23. */
+/* One batch says nothing of a variance: G² / n, with G = 2 g and n = 2, is 2 g². */
+static void obd_of_one_batch_takes_the_mean_gradient_for_zero(void **unused) {
+  (void)unused;
+  const rp_context context = tiny_context();
+  rp_message message = {.size = sizeof message};
+  rp_plugin plugin = load_plugin("rankers/hessian.so");
+  void *self = begin(plugin.ranker, &context, OBD, 1);
+  show_first_batch(plugin.ranker, self, &context, &message);
+  float importance[F];
+  assert_int_equal(plugin.ranker->score(self, &context, importance, &message), RP_RANKER_OK);
+  plugin.ranker->destroy(self);
+  rp_plugin_free(&plugin);
+  assert_near(importance[0], 0.5 * 2 * 4, 1e-6);
+  assert_near(importance[K1], 0.5 * 2 * 9, 1e-6);
+  assert_near(importance[K1 + 1], 0.5 * (8 * 0.25 + 0.125 * 16), 1e-6);
+}
+
+/* z of draw 0: 2, −100, −1; 1, 3, 0.5, −4. z ⊙ Hz: 2 (2 − 10), …, −(3 + 20); 4 + 20·3 − 30·4, 3 (15 + 20), 0.5 · 3, −4 (−28 + 30). */
+static void hutchinson_multiplies_products_by_their_random_vectors(void **unused) {
+  (void)unused;
+  assert_scores(HUTCHINSON, 1, (double[F]){-16 / 2.0, 0, -23 / 2.0, (-56 + 105) / 2.0, (1.5 - 8) / 2.0});
+}
+
+/* z of draw 1: −2, 100, 1; 1, −3, −0.5, −4: the first filter has both its signs turned. −2 (−2 + 10), …, 1 (−3 − 20); 4 − 20·3 − 30·4,
+ * −3 (−15 + 20), 1.5, −8. Means: −16, −23; −116, 45; 1.5, −8. */
 static void hutchinson_averages_over_draws(void **unused) {
   (void)unused;
-  assert_scores(HUTCHINSON, 2, (double[F]){0.5 * 11 * 4, 0, 0.5 * 7, 0.5 * (-26 + 5 * 9), 0.5 * (6 * 0.25 - 23 * 16)});
+  assert_scores(HUTCHINSON, 2, (double[F]){-16 / 2.0, 0, -23 / 2.0, (-116 + 45) / 2.0, (1.5 - 8) / 2.0});
 }
 
 static void what_cannot_be_measured_is_passed_on(void **unused) {
@@ -135,7 +183,7 @@ static void what_cannot_be_measured_is_passed_on(void **unused) {
   assert_string_equal(message.text, "no image was shown");
 }
 
-static void obd_is_the_default_and_draws_are_few(void **unused) {
+static void obd_is_the_default(void **unused) {
   (void)unused;
   rp_plugin_description hessian = describe_plugin("rankers/hessian.so");
   assert_string_equal(hessian.normalise, "none");
@@ -273,7 +321,9 @@ static void obd_on_a_net_is_made_of_slopes_of_a_plain_reference(void **unused) {
     double sums[2] = {0};
     for (uint32_t i = 0; i < SMALL_TRAIN; i++) sums[i >= 250] += gradient_of_image(b, &r, i, w);
     const double weight = (double)b->state->parameters[w];
-    expected += 0.5 * (sums[0] * sums[0] + sums[1] * sums[1]) / SMALL_TRAIN * weight * weight;
+    const double n = SMALL_TRAIN, mean = (sums[0] + sums[1]) / n;
+    const double variance = pow(sums[0] - 250 * mean, 2) / 250 + pow(sums[1] - 5 * mean, 2) / 5;
+    expected += 0.5 * ((1 - 1 / n) * variance + mean * mean) * weight * weight;
   }
   assert_true(isnan(scores[2]));
   assert_near(scores[filter], expected, 1e-4 * expected);
@@ -353,11 +403,13 @@ static void rule_27_hutchinsons_signs_are_keyed_by_the_seed(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(obd_squares_the_gradients_of_batches_and_divides_by_the_images),
-      cmocka_unit_test(hutchinson_multiplies_each_product_by_its_signs),
+      cmocka_unit_test(obd_estimates_the_mean_of_squared_gradients_from_those_of_batches),
+      cmocka_unit_test(obd_of_single_images_is_the_mean_of_their_squared_gradients),
+      cmocka_unit_test(obd_of_one_batch_takes_the_mean_gradient_for_zero),
+      cmocka_unit_test(hutchinson_multiplies_products_by_their_random_vectors),
       cmocka_unit_test(hutchinson_averages_over_draws),
       cmocka_unit_test(what_cannot_be_measured_is_passed_on),
-      cmocka_unit_test(obd_is_the_default_and_draws_are_few),
+      cmocka_unit_test(obd_is_the_default),
       cmocka_unit_test(rule_6_the_service_multiplies_under_the_states_gates_on_the_scoring_images),
       cmocka_unit_test(the_service_is_for_score_and_choose_and_for_finite_vectors),
       cmocka_unit_test(obd_on_a_net_is_made_of_slopes_of_a_plain_reference),
