@@ -7,7 +7,7 @@
 
 typedef struct rp_conv_direction rp_conv_direction;
 
-/* Of a conv's tangent, whose maps are connected. Errors: as rp_dnn_conv_create. */
+/* Of a conv's tangent, whose maps are connected. Errors: as rp_conv_kernels_create. */
 rp_status rp_conv_direction_create(const rp_layer *tangent, const rp_dnn *dnn, rp_conv_direction **out, rp_error *err);
 void rp_conv_direction_free(rp_conv_direction **direction); /* NULL is fine */
 

@@ -9,8 +9,8 @@
  *   stochastic_pool      a quotient of sums, differentiated twice
  *   all others           affine, or piecewise so (ReLU, max pool): R{y} = J·R{x}, R{dx} = Jᵀ·R{dy}, on the side of each kink where x stands
  *
- * BN is in evaluation mode, its statistics constants. Nothing is approximated but by rounding: convolutions run on the direct kernels in
- * float32. Closed gates (rule 8) and what reads absent channels have rows and columns of exactly 0, whatever stands in v there. */
+ * BN is in evaluation mode, its statistics constants. Nothing is approximated but by rounding, in float32. Closed gates (rule 8) and what
+ * reads absent channels have rows and columns of exactly 0, whatever stands in v there. */
 #ifndef RP_NN_TANGENT_H
 #define RP_NN_TANGENT_H
 

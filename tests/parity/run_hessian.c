@@ -1,10 +1,10 @@
 /* run_hessian.c: what the criterion hessian makes of a net, with all that went in and came out in files, for tests/parity/hessian.py.
  *
- *     run_hessian MODEL CxHxW CLASSES IMAGES DRAWS HESSIAN.so FOLDER [--gates]
+ *     run_hessian MODEL CxHxW CLASSES IMAGES DRAWS HESSIAN.so FOLDER [--gates] [--direct]
  *
  * MODEL is what an experiment's `model` key holds. Weights are initial ones; biases, BN's gamma, beta and running statistics are moved off
- * their 0s and 1s; images are random bytes. --gates closes every third filter; convolutions run on the direct kernels. Written to FOLDER,
- * in the machine's byte order, dense:
+ * their 0s and 1s; images are random bytes. --gates closes every third filter; --direct: convolutions on oneDNN's direct kernels
+ * alone. Written to FOLDER, in the machine's byte order, dense:
  *
  *     meta.json        image {channels, height, width, classes}, batch, layers, tensors, decisions, as run_net.c writes them
  *     parameters.f32   [n_parameters]
@@ -32,7 +32,7 @@ enum { SEED = 1, MOST_MULTIPLIED = 40 }; /* images for hutchinson: the reference
 typedef struct {
   rp_image_shape shape;
   uint32_t n_images, draws;
-  int has_gates;
+  int has_gates, is_direct;
   const char *folder, *plugin_path;
   rp_model model;
   char *layers; /* JSON */
@@ -149,7 +149,7 @@ static rp_status multiply(comparison *c, rp_error *err) {
   return RP_OK;
 }
 
-/* What ReLUs and max pools decide: those of both variants, since both run on direct kernels, whose maps do not depend on the batch. */
+/* What ReLUs and max pools decide: that of both variants where the kernels chosen do not depend on the batch, as direct ones do not. */
 static rp_status decide(comparison *c, rp_error *err) {
   const size_t n_layers = (size_t)c->model.n_layers, n_images = c->n_images;
   rp_executor *executor;
@@ -204,7 +204,7 @@ static rp_status run(const char *model_yaml, comparison *c, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *node = NULL;
   RP_TRY(rp_yaml_parse(model_yaml, "MODEL", &node, err));
   RP_TRY(rp_model_build(node, c->shape, &c->model, &c->layers, err));
-  c->model.convolution = RP_CONVOLUTION_DIRECT;
+  if (c->is_direct) c->model.convolution = RP_CONVOLUTION_DIRECT;
   RP_TRY(rp_net_create(&c->model, 1, &c->net, err));
   RP_TRY(make_state(c, err));
   RP_TRY(make_images(c, err));
@@ -220,13 +220,16 @@ int main(int argc, char **argv) {
   rp_error err = {0};
   if (argc < N_ARGUMENTS || sscanf(argv[IMAGE], "%dx%dx%d", &c.shape.channels, &c.shape.height, &c.shape.width) != 3 ||
       c.shape.channels > RP_MAX_CHANNELS) {
-    fprintf(stderr, "usage: run_hessian MODEL CxHxW CLASSES IMAGES DRAWS HESSIAN.so FOLDER [--gates]\n");
+    fprintf(stderr, "usage: run_hessian MODEL CxHxW CLASSES IMAGES DRAWS HESSIAN.so FOLDER [--gates] [--direct]\n");
     return 2;
   }
   c.shape.n_classes = atoi(argv[CLASSES]);
   c.n_images = (uint32_t)atoi(argv[IMAGES]), c.draws = (uint32_t)atoi(argv[DRAWS]);
   c.plugin_path = argv[PLUGIN], c.folder = argv[FOLDER];
-  c.has_gates = argc > N_ARGUMENTS && strcmp(argv[N_ARGUMENTS], "--gates") == 0;
+  for (int i = N_ARGUMENTS; i < argc; i++) {
+    c.has_gates |= strcmp(argv[i], "--gates") == 0;
+    c.is_direct |= strcmp(argv[i], "--direct") == 0;
+  }
   if (run(argv[MODEL], &c, &err) == RP_OK) return 0;
   fprintf(stderr, "run_hessian: %s\n", err.message);
   return 1;
