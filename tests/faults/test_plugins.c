@@ -20,7 +20,7 @@ static void an_unknown_name_gets_the_nearest_and_all_there_are(void **unused) {
   char *path;
   assert_fails(rp_plugin_find(built_file("rankers"), "otrho", &path, &err), RP_EINPUT, err,
                "ranker otrho is not found; did you mean ortho?");
-  assert_non_null(strstr(err.message, "there are: l2, oracle-accuracy, oracle-loss, ortho, random, taylor"));
+  assert_non_null(strstr(err.message, "there are: hessian, l2, oracle-accuracy, oracle-loss, ortho, random, taylor"));
   assert_fails(rp_plugin_find(built_file("rankers"), "gradient-flow", &path, &err), RP_EINPUT, err, "is not found; there are:");
   assert_fails(rp_plugin_find(built_file("rankers"), "", &path, &err), RP_EINPUT, err, "is not found");
   assert_fails(rp_plugin_find("/proc/self/nowhere", "ortho", &path, &err), RP_EINPUT, err, "/proc/self/nowhere, cannot be read");
