@@ -50,6 +50,16 @@ static void a_call_that_does_not_come_back_fails_its_trial_after_ranker_timeout(
   assert_fails_alone("sleeps-in-score", "ranker_timeout: 0.5\n", "ranker misbehaves: score did not come back within 0.5 s");
 }
 
+/* An oracle hardly does anything itself; what it asks the host for takes many times the limit. */
+static void what_the_host_does_for_a_ranker_is_not_the_rankers_time(void **unused) {
+  (void)unused;
+  write_text("oracle.yaml",
+             "model: {name: c3, depth: 2, filters: 16}\ndata: {name: shapes, train: 64, validation: 6000, test: 1}\n"
+             "train: {epochs: 3, batch: 32}\nscheme: {name: repr, s1: 1, s2: 1, n: 1, p: 30, ranker: oracle-loss}\nranker_timeout: 0.05\n");
+  expect_exit(0, "run oracle.yaml --jobs 1 --db oracle.db");
+  assert_rows("oracle.db", "SELECT seconds > 0.05 FROM v_events WHERE event = 'drop'", "1\n");
+}
+
 static void ranker_timeout_moves_no_id(void **unused) {
   (void)unused;
   write_experiment_of("behaves", "");
@@ -73,6 +83,7 @@ int main(void) {
       cmocka_unit_test(a_crash_names_ranker_call_and_signal),
       cmocka_unit_test(a_ranker_that_ends_the_process_is_named),
       cmocka_unit_test(a_call_that_does_not_come_back_fails_its_trial_after_ranker_timeout),
+      cmocka_unit_test(what_the_host_does_for_a_ranker_is_not_the_rankers_time),
       cmocka_unit_test(ranker_timeout_moves_no_id),
       cmocka_unit_test(ranker_timeout_is_a_number_of_seconds_for_the_whole_experiment),
   };
