@@ -21,7 +21,7 @@ ALL_LDFLAGS := $(SANITIZE_FLAGS) -rdynamic $(LDFLAGS)
 LIBRARIES := -ldnnl -llapacke -lopenblas -lyaml -lsqlite3 -lxxhash -lcurl -larchive -lmd -lz -lgomp -ldl -lpthread -lm
 
 LIBRARY_SOURCES := $(filter-out experiments/main.c,$(wildcard core/*/*.c results/*.c plots/*.c experiments/*.c experiments/*/*.c))
-EMBEDDED_OBJECTS := $(patsubst %,$(BUILD)/objects/%.o,$(wildcard results/*.sql plots/*.gp plots/*.csv))
+EMBEDDED_OBJECTS := $(patsubst %,$(BUILD)/objects/%.o,$(wildcard results/*.sql plots/*.gp plots/*.csv rankers/*.template))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/objects/%.o) $(EMBEDDED_OBJECTS)
 RANKERS := $(patsubst rankers/%.c,$(BUILD)/rankers/%.so,$(wildcard rankers/*.c))
 TEST_PLUGINS := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/plugins/*.c))

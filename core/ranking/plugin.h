@@ -47,6 +47,9 @@ void rp_plugin_description_free(rp_plugin_description *description);
  * Errors: as rp_plugin_describe, but for crashes. */
 rp_status rp_plugin_load(const char *path, rp_plugin *out, rp_error *err);
 
+/* Whether a ranker or an option can be called so: [a-z0-9-]+, at most 63 characters. NULL is no name. */
+int rp_plugin_name_is_valid(const char *name);
+
 /* Frees what rp_plugin owns; the shared object stays loaded. */
 void rp_plugin_free(rp_plugin *plugin);
 
