@@ -58,7 +58,7 @@ $(LIBRARY_OBJECTS) $(BUILD)/objects/experiments/main.o $(RANKERS): $(FLAGS_STAMP
 $(BUILD)/objects/core/nn/optimizer.o: WARNINGS += -fno-math-errno
 
 # What the environment of a computed state says of this build: it moves with every source that touches numbers.
-NUMERIC_SOURCES := $(sort $(wildcard core/*/*.c core/*/*.h rankers/*.c rankers/*.h))
+NUMERIC_SOURCES := $(sort $(wildcard core/*/*.c core/*/*.h))
 ENVIRONMENT_OBJECT := $(BUILD)/objects/experiments/work/environment.o
 $(ENVIRONMENT_OBJECT): $(NUMERIC_SOURCES) $(BUILD)/commit
 $(ENVIRONMENT_OBJECT): WARNINGS += -DRP_BUILD_FLAGS='"$(CFLAGS) $(SANITIZE_FLAGS)"' \

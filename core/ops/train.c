@@ -107,9 +107,7 @@ static rp_status step(rp_epoch *epoch, uint32_t first, uint32_t n, double lr, rp
   memset(epoch->gradients, 0, state->layout->n_parameters * sizeof *epoch->gradients);
   if (n >= sub_batch) RP_TRY(run_sub_batches(epoch, sub_batch, first, n, n, &loss, err));
   if (rest > 0) RP_TRY(run_sub_batches(epoch, rest, first + n - rest, rest, n, &loss, err));
-  if (!isfinite(loss))
-    return rp_fail(err, RP_ENUMERIC, "epoch %u, step %llu: the loss is %g with lr %g; a smaller lr may help", state->epoch + 1,
-                   (unsigned long long)state->step + 1, loss / n, lr);
+  if (!isfinite(loss)) return rp_fail(err, RP_ENUMERIC, "the loss is %g; a smaller lr may help", loss / n);
   rp_optimizer_step(&epoch->options->optimizer, state->layout, lr, epoch->gradients, epoch->frozen, state->parameters, state->slots,
                     state->steps);
   state->step++;
@@ -139,7 +137,8 @@ rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset
     if (tick && tick(user, done, total))
       return rp_fail(err, RP_EINTERRUPTED, "epoch %u: interrupted after %u images", state->epoch + 1, done);
     uint32_t n = total - done < batch ? total - done : batch;
-    RP_TRY(step(&epoch, done, n, rp_train_lr(options, i), err));
+    RP_TRY_IN(step(&epoch, done, n, rp_train_lr(options, i), err), err, "epoch %u, step %llu, lr %g", state->epoch + 1,
+              (unsigned long long)state->step + 1, rp_train_lr(options, i));
     done += n;
   }
   state->epoch++;

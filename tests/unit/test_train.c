@@ -142,8 +142,7 @@ static void a_loss_that_is_not_finite_names_the_steps_own_lr(void **unused) {
   FREED_STATE *state = initial_state(net, &SGD);
   rp_train_record record;
   rp_error err = {0};
-  assert_fails(rp_train_epoch(net, state, &data.dataset, &options, NULL, NULL, &record, &err), RP_ENUMERIC, err, "epoch 1, step 2: ");
-  assert_non_null(strstr(err.message, "with lr 3e+30"));
+  assert_fails(rp_train_epoch(net, state, &data.dataset, &options, NULL, NULL, &record, &err), RP_ENUMERIC, err, "epoch 1, step 2, lr 3e+30: ");
 }
 
 static void the_steps_of_an_epoch_are_whole_batches_and_perhaps_a_rest(void **unused) {
