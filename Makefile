@@ -134,6 +134,7 @@ install: all
 	install $(BUILD)/repr $(DESTDIR)$(PREFIX)/bin/repr
 	install $(RANKERS) $(DESTDIR)$(PREFIX)/lib/repr/rankers
 	install -m 644 rankers/ranker.h $(DESTDIR)$(PREFIX)/include/repr/rankers
+	install -D -m 644 rankers/README.md $(DESTDIR)$(PREFIX)/share/doc/repr/rankers.md
 	cp -r experiments/schemes experiments/models experiments/paper experiments/*.yaml $(DESTDIR)$(PREFIX)/share/repr
 
 # Each parser of files from outside, FUZZ_SECONDS long, from its corpus on. What is found lands in build-fuzz/, as does what the corpora grow by.
