@@ -125,7 +125,7 @@ static float read_litter(void) {
 static void break_memory(const memory *mine, const rp_context *context, float *importance) {
   const rp_conv_layer *last = context->layers[context->n_layers - 1];
   const rp_reader_slice *reader = last->readers[0][0];
-  volatile float *nowhere = NULL;
+  volatile uintptr_t nowhere = 16; /* a field of a struct that a null pointer should lead to */
   switch (mine->broken) {
   case WRITES_WEIGHTS:
     ((float *)(uintptr_t)context->layers[0]->weight)[0] = 1;
@@ -140,7 +140,7 @@ static void break_memory(const memory *mine, const rp_context *context, float *i
     sink = mine->kept[0];
     break;
   case FOLLOWS_NULL:
-    *nowhere = 1;
+    *(volatile float *)nowhere = 1;
     break;
   case ABORTS:
     abort();
