@@ -295,7 +295,7 @@ static rp_status copy_present(const rp_tensor *tensor, const float *parameters, 
   const size_t row = (size_t)tensor->C * (size_t)tensor->E;
   const float *values = parameters + tensor->offset;
   if (!all_finite(values, (size_t)tensor->K * row))
-    return rp_fail(err, RP_ENUMERIC, "a %s is NaN or infinite: training has diverged; a smaller lr may help",
+    return rp_fail(err, RP_ENUMERIC, "a %s is NaN or infinite: training has diverged; try a lower learning rate",
                    rp_tensor_name(tensor->kind));
   memcpy(copy, values, (size_t)tensor->K * row * sizeof *copy);
   for (int k = 0; k < tensor->K && rp_tensor_is_trained(tensor->kind); k++)
