@@ -64,7 +64,7 @@ static rp_status fill_shared(const rp_scoring_pass *pass, rp_host_shared *shared
   RP_TRY(rp_net_view_create(pass->net, pass->state, &shared->view, err));
   RP_TRY(rp_allocate(shared->view.n_filters, 1, &shared->closed, err));
   rp_state_closed(pass->state, shared->closed);
-  return RP_OK;
+  return pass->watch ? rp_watch_start(pass->watch, &shared->watch, err) : RP_OK;
 }
 
 rp_status rp_host_shared_create(const rp_scoring_pass *pass, rp_host_shared *out, rp_error *err) {
@@ -76,6 +76,7 @@ rp_status rp_host_shared_create(const rp_scoring_pass *pass, rp_host_shared *out
 }
 
 void rp_host_shared_free(rp_host_shared *shared) {
+  rp_watch_stop(&shared->watch);
   rp_net_view_free(&shared->view);
   free(shared->closed);
   free(shared->each);
@@ -151,14 +152,16 @@ static rp_ablation as_ablation(const rp_evaluation *evaluation) {
   return (rp_ablation){sizeof(rp_ablation), evaluation->n, evaluation->correct, evaluation->loss};
 }
 
-/* The program's floating-point modes for the time of a service, the plugin's afterwards. */
+/* The program's floating-point modes for the time of a service, the plugin's afterwards; that time is not the plugin's. */
 static void enter_program(const rp_host *host, fenv_t *plugins) {
+  rp_watch_pause(host->shared->watch);
   fegetenv(plugins);
   fesetenv(&host->modes);
 }
 
 static int leave_program(const rp_host *host, const fenv_t *plugins, rp_status status, rp_message *message) {
   fesetenv(plugins);
+  rp_watch_resume(host->shared->watch);
   return status == RP_OK ? RP_RANKER_OK : refuse(message, RP_RANKER_ERROR, host->failure.message);
 }
 
@@ -213,15 +216,18 @@ static double now_s(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static double enter_plugin(rp_host *host, rp_host_phase phase) {
+static double enter_plugin(rp_host *host, rp_host_phase phase, const char *function) {
   host->phase = phase;
   host->failure.status = RP_OK;
+  snprintf(host->call, sizeof host->call, "ranker %.63s: %s", host->ranker->name, function);
   fegetenv(&host->modes);
+  rp_watch_enter(host->shared->watch, host->call);
   return now_s();
 }
 
 static rp_status leave_plugin(rp_host *host, double began_s, int result, rp_message *message, rp_error *err) {
   fesetenv(&host->modes);
+  rp_watch_leave(host->shared->watch);
   host->phase = RP_HOST_IDLE;
   host->seconds += now_s() - began_s;
   if (result == RP_RANKER_OK) return RP_OK;
@@ -254,7 +260,7 @@ rp_status rp_host_open(rp_host_shared *shared, const rp_ranker *ranker, const rp
   host->context = context_for(shared, host->images, host);
   if (!ranker->create) return RP_OK;
   rp_message message = {.size = sizeof message};
-  double began_s = enter_plugin(host, RP_HOST_IDLE);
+  double began_s = enter_plugin(host, RP_HOST_IDLE, "create");
   int result = ranker->create(&host->context, options, &host->self, &message);
   host->is_created = result == RP_RANKER_OK;
   return leave_plugin(host, began_s, result, &message, err);
@@ -262,7 +268,7 @@ rp_status rp_host_open(rp_host_shared *shared, const rp_ranker *ranker, const rp
 
 void rp_host_close(rp_host *host) {
   if (!host->is_created || !host->self || !host->ranker->destroy) return;
-  double began_s = enter_plugin(host, RP_HOST_IDLE);
+  double began_s = enter_plugin(host, RP_HOST_IDLE, "destroy");
   host->ranker->destroy(host->self);
   leave_plugin(host, began_s, RP_RANKER_OK, NULL, NULL);
   host->is_created = 0;
@@ -270,21 +276,21 @@ void rp_host_close(rp_host *host) {
 
 rp_status rp_host_observe(rp_host *host, const rp_batch *batch, rp_error *err) {
   rp_message message = {.size = sizeof message};
-  double began_s = enter_plugin(host, RP_HOST_OBSERVING);
+  double began_s = enter_plugin(host, RP_HOST_OBSERVING, "observe");
   int result = host->ranker->observe(host->self, &host->context, batch, &message);
   return leave_plugin(host, began_s, result, &message, err);
 }
 
 rp_status rp_host_score(rp_host *host, float *importance, rp_error *err) {
   rp_message message = {.size = sizeof message};
-  double began_s = enter_plugin(host, RP_HOST_SCORING);
+  double began_s = enter_plugin(host, RP_HOST_SCORING, "score");
   int result = host->ranker->score(host->self, &host->context, importance, &message);
   return leave_plugin(host, began_s, result, &message, err);
 }
 
 rp_status rp_host_choose(rp_host *host, const float *importance, const rp_limits *limits, uint8_t *drop, rp_error *err) {
   rp_message message = {.size = sizeof message};
-  double began_s = enter_plugin(host, RP_HOST_SCORING);
+  double began_s = enter_plugin(host, RP_HOST_SCORING, "choose");
   int result = host->ranker->choose(host->self, &host->context, importance, limits, drop, &message);
   return leave_plugin(host, began_s, result, &message, err);
 }
