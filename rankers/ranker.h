@@ -115,7 +115,8 @@ typedef struct rp_ablation {
   double loss;      /* mean over images */
 } rp_ablation;
 
-/* What a plugin is given: the net before the drop, and services. Services may be called from score and choose, not from observe (they
+/* What a plugin is given: the net before the drop, and services. It and all that it leads to are valid during the call only: what is needed
+ * later has to be copied. Services may be called from score and choose, not from observe (they
  * return an error there; log works everywhere). */
 typedef struct rp_context rp_context;
 struct rp_context {

@@ -8,6 +8,7 @@
 #include "core/probes/ablate.h"
 #include "core/ranking/score.h"
 #include "core/ranking/view.h"
+#include "core/ranking/watch.h"
 
 #include <fenv.h>
 
@@ -20,6 +21,7 @@ typedef struct {
 /* What the criteria of a pass share. */
 typedef struct {
   const rp_scoring_pass *pass;
+  rp_watch *watch; /* NULL = nobody wants to know */
   rp_net_view view;
   uint8_t *closed;             /* [n_filters], gates of the state */
   rp_scoring_images images[2]; /* of criteria that do not ablate, of those that do; n = 0 until somebody needs them */
@@ -40,6 +42,7 @@ typedef struct {
   void *self;
   int is_created;
   rp_host_phase phase;
+  char call[96];            /* the call at hand, for who watches: "ranker l2: score" */
   fenv_t modes;             /* floating-point modes of the program, while the plugin runs */
   rp_error failure;         /* why a service failed, where that is not the plugin's fault */
   double seconds;           /* spent in the plugin's calls so far */
@@ -47,7 +50,7 @@ typedef struct {
   double entered_s;         /* on the processor when the call at hand began */
 } rp_host;
 
-/* Errors: RP_EMEMORY. */
+/* Errors: RP_EMEMORY; those of rp_watch_start. */
 rp_status rp_host_shared_create(const rp_scoring_pass *pass, rp_host_shared *out, rp_error *err);
 void rp_host_shared_free(rp_host_shared *shared);
 

@@ -8,6 +8,7 @@
 #include "core/data/dataset.h"
 #include "core/ranking/plugin.h"
 #include "core/ranking/select.h"
+#include "core/ranking/watch.h"
 #include "core/state/state.h"
 
 /* Which images criteria look at (rule 6). */
@@ -34,6 +35,7 @@ typedef struct {
   rp_score_data data;
   void (*log)(void *user, const char *line); /* what plugins say; may be NULL */
   void *user;
+  const rp_watch_options *watch; /* who wants to know of calls that do not come back; NULL = nobody */
 } rp_scoring_pass;
 
 /* Scores with all `n` criteria in one pass (batches of 250, evaluation mode). Errors: RP_EPLUGIN with plugin, layer and reason (its own

@@ -11,18 +11,14 @@
  * Written there: scores.f32 [n criteria][n_filters], before normalisation, NaN for closed filters; decisions.u8, of all images: for each
  * layer in turn [N][its output], 1 where a ReLU let a value pass; the tap (row · kernel + column) that a max pool took. The images are the
  * training split; all criteria look at all of them, in one pass. */
-#include "core/base/files.h"
-#include "core/base/memory.h"
 #include "core/data/batches.h"
 #include "core/ranking/score.h"
 #include "experiments/config/yaml.h"
 #include "experiments/plan/model_file.h"
 #include "experiments/plan/trial_plan.h"
-#include "tests/parity/decisions.h"
+#include "tests/parity/net_files.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { MOST_BYTES = 1 << 30, MOST_CRITERIA = 64, BATCH = 250 };
 
@@ -123,6 +119,17 @@ static rp_status score_all(scoring *s, const char *rankers, char **yaml, int n, 
   return rp_score(&pass, all.scorings, n, err);
 }
 
+/* What a forward pass decided, for images from `first` on. */
+static rp_status note_batch(const rp_executor *executor, uint32_t first, const size_t *first_value, uint8_t *decisions, rp_error *err) {
+  for (int i = 0; i < executor->net->model.n_layers; i++) {
+    const size_t size = output_size(executor->net, i);
+    RP_CLEANUP(rp_free_pointer) float *out = NULL;
+    RP_TRY(rp_allocate((size_t)executor->batch * size, sizeof *out, &out, err));
+    RP_TRY(note_layer(executor, i, out, decisions + first_value[i] + first * size, err));
+  }
+  return RP_OK;
+}
+
 /* The same passes once more, in the same executors. */
 static rp_status note_all(const scoring *s, const size_t *first_value, uint8_t *decisions, rp_error *err) {
   const rp_layout *layout = rp_net_layout(s->net);
@@ -141,25 +148,16 @@ static rp_status note_all(const scoring *s, const size_t *first_value, uint8_t *
     RP_TRY(rp_executor_load(executor, s->state->parameters, closed, err));
     rp_batches_fill(&s->dataset, RP_TRAIN, NULL, first, n, images, labels);
     RP_TRY(rp_executor_forward(executor, images, &logits, err));
-    RP_TRY(note_decisions(executor, (int)first, first_value, decisions, err));
+    RP_TRY(note_batch(executor, first, first_value, decisions, err));
   }
   return RP_OK;
-}
-
-static rp_status write_bytes(const char *folder, const char *name, const void *bytes, size_t size, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
-  RP_TRY(rp_join_path(folder, name, &path, err));
-  FILE *file = fopen(path, "wb");
-  if (!file) return rp_fail_errno(err, RP_EIO, "%s", path);
-  const int is_written = fwrite(bytes, 1, size, file) == size;
-  return fclose(file) == 0 && is_written ? RP_OK : rp_fail_errno(err, RP_EIO, "%s", path);
 }
 
 static rp_status write_decisions(const scoring *s, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) size_t *first_value = NULL;
   RP_CLEANUP(rp_free_pointer) uint8_t *decisions = NULL;
   RP_TRY(rp_allocate((size_t)s->model.n_layers + 1, sizeof *first_value, &first_value, err));
-  place_outputs(s->net, s->n_images, first_value);
+  for (int i = 0; i < s->model.n_layers; i++) first_value[i + 1] = first_value[i] + s->n_images * output_size(s->net, i);
   RP_TRY(rp_allocate(first_value[s->model.n_layers], 1, &decisions, err));
   RP_TRY(note_all(s, first_value, decisions, err));
   return write_bytes(s->folder, "decisions.u8", decisions, first_value[s->model.n_layers], err);

@@ -232,7 +232,7 @@ static void what_inactive_filters_are_like_does_not_count(void **unused) {
   }
 }
 
-static const char *const BUILT_IN[] = {"activation", "apoz", "bn-scale", "contribution",    "correlation", "fpgm",   "gradient",
+static const char *const BUILT_IN[] = {"activation", "apoz", "bn-scale", "contribution",    "correlation", "fpgm",   "gradient", "hessian",
                                        "l1",         "l2",   "ortho",    "oracle-accuracy", "oracle-loss", "random", "taylor"};
 enum { N_BUILT_IN = sizeof BUILT_IN / sizeof BUILT_IN[0] };
 
