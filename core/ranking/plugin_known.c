@@ -36,6 +36,9 @@ static rp_status copy_description(const rp_plugin_description *from, rp_plugin_d
   RP_TRY(copy_or_null(from->doc, &to->doc, err));
   RP_TRY(copy_or_null(from->normalise, &to->normalise, err));
   RP_TRY(copy_or_null(from->path, &to->path, err));
+  RP_TRY(copy_or_null(from->formula, &to->formula, err));
+  RP_TRY(copy_or_null(from->citation, &to->citation, err));
+  RP_TRY(copy_or_null(from->reduction, &to->reduction, err));
   return copy_options(from, to, err);
 }
 

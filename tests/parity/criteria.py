@@ -223,7 +223,7 @@ CRITERIA = [
     ("{name: fpgm}", distances),
 ]
 OF_BATCH_NORM = ("{name: bn-scale}", lambda layer: layer.gamma.abs())
-# A criterion that needs more than layers tell (second derivatives, say) joins check() with a function of the whole Measured.
+# hessian needs second derivatives, and has a script of its own: hessian.py.
 
 
 # ---- Comparing

@@ -110,6 +110,26 @@ static void every_built_in_ranker_describes_itself_under_its_files_name(void **u
   }
 }
 
+static void a_description_that_is_known_already_tells_the_same(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  rp_plugin_descriptions known = {0};
+  rp_plugin_description read = describe_plugin("rankers/ortho.so");
+  for (int i = 0; i < 2; i++) {
+    rp_plugin_description copy;
+    assert_ok(rp_plugin_describe_once(&known, built_file("rankers/ortho.so"), &copy, &err), err);
+    assert_string_equal(copy.doc, read.doc);
+    assert_string_equal(copy.formula, read.formula);
+    assert_string_equal(copy.citation, read.citation);
+    assert_string_equal(copy.reduction, read.reduction);
+    assert_int_equal(copy.n_options, read.n_options);
+    rp_plugin_description_free(&copy);
+  }
+  assert_int_equal(known.n, 1);
+  rp_plugin_descriptions_free(&known);
+  rp_plugin_description_free(&read);
+}
+
 static void taylor_is_normalised_by_the_layers_l2_norm_by_default(void **unused) {
   (void)unused;
   rp_plugin_description taylor = describe_plugin("rankers/taylor.so"), ortho = describe_plugin("rankers/ortho.so");
@@ -239,6 +259,7 @@ int main(void) {
       cmocka_unit_test(the_folder_is_the_environments_or_lies_beside_the_program),
       cmocka_unit_test(a_description_tells_all_and_loads_nothing),
       cmocka_unit_test(every_built_in_ranker_describes_itself_under_its_files_name),
+      cmocka_unit_test(a_description_that_is_known_already_tells_the_same),
       cmocka_unit_test(taylor_is_normalised_by_the_layers_l2_norm_by_default),
       cmocka_unit_test(fields_beyond_a_plugins_own_size_read_as_null),
       cmocka_unit_test(a_loaded_plugin_is_the_described_file),
