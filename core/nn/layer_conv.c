@@ -2,12 +2,14 @@
 #include "core/nn/layer.h"
 
 #include "core/base/memory.h"
+#include "core/nn/conv_direction.h"
 #include "core/nn/conv_kernels.h"
 #include "core/nn/sparse_gradient.h"
 
 typedef struct {
   rp_conv_kernels *kernels;
-  rp_sparse_gradient *sparse; /* its weight gradient; NULL: that of the kernels */
+  rp_sparse_gradient *sparse;   /* its weight gradient; NULL: that of the kernels */
+  rp_conv_direction *direction; /* of a tangent: what moving its weights adds */
 } convolution;
 
 static rp_status extent(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
@@ -35,8 +37,9 @@ static rp_status create(rp_layer *layer, const rp_dnn *dnn, rp_error *err) {
                              .has_bias = layer->spec->has_bias,
                              .has_relu = layer->has_relu,
                              .convolution = layer->convolution,
-                             .has_own_weight_gradient = conv->sparse != NULL};
-  return rp_conv_kernels_create(dnn, &spec, &conv->kernels, err);
+                             .has_own_weight_gradient = conv->sparse != NULL || layer->purpose == RP_RUN_HESSIAN};
+  RP_TRY(rp_conv_kernels_create(dnn, &spec, &conv->kernels, err));
+  return layer->primal ? rp_conv_direction_create(layer, dnn, &conv->direction, err) : RP_OK;
 }
 
 static void release(rp_layer *layer) {
@@ -44,6 +47,7 @@ static void release(rp_layer *layer) {
   if (conv) {
     rp_conv_kernels_free(&conv->kernels);
     rp_sparse_gradient_free(&conv->sparse);
+    rp_conv_direction_free(&conv->direction);
   }
   rp_free_pointer(&layer->own);
 }
@@ -93,6 +97,28 @@ static rp_status gradients(rp_layer *layer, float *const *values, rp_error *err)
   return RP_OK;
 }
 
+/* ---- Along a direction (tangent.h) ----------------------------------------------------------- */
+
+static rp_status tangent_forward(rp_layer *tangent, rp_error *err) {
+  convolution *conv = tangent->own;
+  if (tangent->spec->inputs[0] != RP_IMAGE) RP_TRY(rp_conv_kernels_forward(conv->kernels, err));
+  return rp_conv_direction_forward(conv->direction, err);
+}
+
+static rp_status tangent_backward(rp_layer *tangent, rp_error *err) {
+  convolution *conv = tangent->own;
+  RP_TRY(rp_conv_kernels_backward(conv->kernels, err));
+  return rp_conv_direction_backward(conv->direction, err);
+}
+
+static void load_direction(rp_layer *tangent, const float *weights) {
+  rp_conv_direction_load(((convolution *)tangent->own)->direction, weights);
+}
+
+static void take_products(rp_layer *tangent, float *weights) {
+  rp_conv_direction_take(((convolution *)tangent->own)->direction, weights);
+}
+
 const rp_layer_functions RP_CONV_LAYER = {.extent = extent,
                                           .passing = RP_PASSES_NONE,
                                           .owns_filters = 1,
@@ -107,4 +133,8 @@ const rp_layer_functions RP_CONV_LAYER = {.extent = extent,
                                           .backward = backward,
                                           .load = load,
                                           .clear = clear,
-                                          .gradients = gradients};
+                                          .gradients = gradients,
+                                          .tangent_forward = tangent_forward,
+                                          .tangent_backward = tangent_backward,
+                                          .load_direction = load_direction,
+                                          .take_products = take_products};

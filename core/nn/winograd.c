@@ -160,7 +160,7 @@ static void pad_image(rp_winograd *self, int image) {
 }
 
 static rp_status not_finite(rp_error *err) {
-  return rp_fail(err, RP_ENUMERIC, "a feature map or its gradient is NaN or infinite: training has diverged; a smaller lr may help");
+  return rp_fail(err, RP_ENUMERIC, "a feature map or its gradient is NaN or infinite: training has diverged; try a lower learning rate");
 }
 
 #if defined(__x86_64__)

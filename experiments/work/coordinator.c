@@ -246,6 +246,7 @@ static rp_status send_task(ongoing_run *run, int index, int worker, rp_error *er
   rp_job job = {.config = run->campaign->configs[task->trial],
                 .shadows = "[]",
                 .seed = plan->seed,
+                .ranker_timeout = run->campaign->experiment.ranker_timeout,
                 .data = run->campaign->data_folder,
                 .rankers = run->campaign->rankers,
                 .states = run->options->states,
@@ -383,6 +384,13 @@ static rp_status take_failure(ongoing_run *run, int worker, rp_wire *message, rp
   return fail_task(run, index, cause, text, err);
 }
 
+/* A ranker ended the worker, which could still say how. Its process is collected before it can be given another task. */
+static rp_status take_last_words(ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
+  RP_TRY(take_failure(run, worker, message, err));
+  rp_pool_collect(&run->pool, worker);
+  return rp_pool_restart(&run->pool, worker, err);
+}
+
 static rp_status take_greeting(ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
   run->pool.workers[worker].is_busy = 0;
   if (run->environment_is_known) return RP_OK;
@@ -417,8 +425,9 @@ static rp_status replace_worker(ongoing_run *run, int worker, rp_error *err) {
     const rp_trial_plan *plan = &run->campaign->plans[task->trial];
     int is_drop = task->path_step > 0 && plan->program.steps[task->path_step - 1].kind == RP_OP_DROP;
     char text[256];
-    if (is_drop && by_signal)
-      snprintf(text, sizeof text, "ranker %s crashed: %s", plan->criteria[task->path_step - 1].description.name, strsignal(by_signal));
+    if (is_drop && !from_outside)
+      snprintf(text, sizeof text, "ranker %s ended the worker process: %s", plan->criteria[task->path_step - 1].description.name,
+               by_signal ? strsignal(by_signal) : "it exited");
     else
       snprintf(text, sizeof text, "the worker process ended: %s", by_signal ? strsignal(by_signal) : "it exited by itself");
     RP_TRY(fail_task(run, index, is_drop && !from_outside ? RP_EPLUGIN : RP_EWORKER, text, err));
@@ -437,6 +446,8 @@ static rp_status take_message(ongoing_run *run, int worker, rp_wire *message, rp
     return take_result(run, worker, message, err);
   case RP_WIRE_FAILED:
     return take_failure(run, worker, message, err);
+  case RP_WIRE_LAST_WORDS:
+    return take_last_words(run, worker, message, err);
   case RP_WIRE_PROGRESS: {
     int64_t done = rp_wire_get_int(message), total = rp_wire_get_int(message);
     rp_progress_part(&run->progress, worker, total ? (double)done / (double)total : 0);

@@ -16,7 +16,7 @@ typedef struct {
 
 typedef struct {
   int done, failed, n_trials;
-  int computed; /* states computed by this run */
+  int computed;      /* states computed by this run */
   int failed_before; /* of `failed`: in an earlier run, for a cause that stays */
 } rp_run_summary;
 

@@ -10,6 +10,7 @@
 #include "experiments/config/yaml.h"
 #include "experiments/plan/ids.h"
 #include "experiments/plan/trial_plan.h"
+#include "experiments/work/last_words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -287,7 +288,9 @@ static rp_status choose(rp_session *session, const rp_job *job, int step, rp_job
   RP_TRY(rp_allocate((size_t)plan->n_convs, 1, &skip, err));
   RP_TRY(rp_allocate((size_t)plan->n_filters, sizeof *result->ranks, &result->ranks, err));
   rp_selection selection = rp_plan_selection(plan, drop, skip);
-  rp_scoring_pass pass = {.net = session->net, .state = session->state, .dataset = &session->dataset, .data = drop->score, .log = say};
+  rp_watch_options watch = rp_last_words_watch(job->ranker_timeout);
+  rp_scoring_pass pass = {
+      .net = session->net, .state = session->state, .dataset = &session->dataset, .data = drop->score, .log = say, .watch = &watch};
   rp_selection_record record;
   double start = seconds_now();
   RP_TRY(rp_score_and_choose(&pass, &selection, choice.scorings, choice.n, result->set, result->ranks, &record, err));
