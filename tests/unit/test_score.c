@@ -651,6 +651,28 @@ static void a_failure_that_is_noted_leaves_the_others_their_scores(void **unused
   free_bench(b);
 }
 
+static int fail_to_observe(void *self, const rp_context *context, const rp_batch *batch, rp_message *message) {
+  (void)self, (void)context, (void)batch, (void)message;
+  n_watched++;
+  return RP_RANKER_ERROR;
+}
+
+static void a_criterion_that_failed_is_called_no_more(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_ranker ranker = {.observe = fail_to_observe, .score = plain_score};
+  rp_plugin plugins[] = {own_plugin(&ranker), load_plugin("rankers/taylor.so")};
+  float scores[2][SMALL_F];
+  rp_error failure, err = {0};
+  rp_scoring scorings[] = {{.plugin = &plugins[0], .scores = scores[0], .failure = &failure}, {.plugin = &plugins[1], .scores = scores[1]}};
+  n_watched = 0;
+  assert_ok(rp_score(&b->pass, scorings, 2, &err), err);
+  assert_int_equal(n_watched, 1); /* of two batches */
+  assert_string_equal(failure.message, "ranker own: failed without saying why");
+  rp_plugin_free(&plugins[1]);
+  free_bench(b);
+}
+
 static int create_for_another_net(const rp_context *context, const rp_value *options, void **self, rp_message *message) {
   (void)context, (void)options, (void)self;
   snprintf(message->text, sizeof message->text, "there is no batch norm here");
@@ -739,6 +761,7 @@ int main(void) {
       cmocka_unit_test(rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate),
       cmocka_unit_test(rule_28_scores_do_not_depend_on_who_else_is_in_the_pass),
       cmocka_unit_test(a_failure_that_is_noted_leaves_the_others_their_scores),
+      cmocka_unit_test(a_criterion_that_failed_is_called_no_more),
       cmocka_unit_test(a_criterion_can_say_that_it_does_not_apply),
       cmocka_unit_test(a_diverged_net_ends_a_pass_though_failures_are_noted),
       cmocka_unit_test(modes_are_kept_around_every_call_and_inside_services),
