@@ -42,8 +42,9 @@ static rp_status take_result(rp_ongoing_run *run, int worker, rp_wire *message, 
   return status;
 }
 
-/* All trials that wait for a task fail with it. */
+/* All trials that wait for a task fail with it; for shadows nothing waits. */
 static rp_status fail_task(rp_ongoing_run *run, int index, rp_status cause, const char *message, rp_error *err) {
+  if (run->tasks[index].shadows) return rp_fail_scoring(run, index, cause, message, err);
   rp_task failed = run->tasks[index];
   rp_remove_task(run, index);
   for (int t = 0; t < run->campaign->experiment.n_trials; t++) {
@@ -73,7 +74,8 @@ static rp_status take_failure(rp_ongoing_run *run, int worker, rp_wire *message,
   from->is_busy = 0, from->task = -1, from->holds = (rp_id){{0}};
   if (stops_the_run(cause)) return rp_fail(err, cause, "%s", text);
   int can_start_earlier = 0;
-  if (cause == RP_EDAMAGED) RP_TRY(rp_forget_checkpoint(run, run->tasks[index].trial, &can_start_earlier, err));
+  const rp_task *task = &run->tasks[index];
+  if (cause == RP_EDAMAGED) RP_TRY(rp_forget_checkpoint(run, task->trial, task->path_step - 1, &can_start_earlier, err));
   if (can_start_earlier) {
     run->tasks[index].worker = -1;
     return RP_OK;
@@ -98,8 +100,18 @@ static rp_status take_greeting(rp_ongoing_run *run, int worker, rp_wire *message
   return RP_OK;
 }
 
-/* A worker's process is gone. Killed from outside: its op is tried again. Crashed by itself: the op's trials fail. One that waited for
- * work held nothing but a state that is stored; one that never greeted will not do so the next time either, unless it was killed. */
+/* The ranker that a task runs and that may have ended its worker; of several shadows one stands for all, until each is tried alone. NULL =
+ * none. */
+static const char *ranker_of(const rp_ongoing_run *run, const rp_task *task) {
+  const rp_trial_plan *plan = &run->campaign->plans[task->trial];
+  if (task->shadows) return rp_shadows_of(run, task->trial)->shadows[task->shadows[0]].plan.description.name;
+  if (task->path_step == 0 || plan->program.steps[task->path_step - 1].kind != RP_OP_DROP) return NULL;
+  return plan->criteria[task->path_step - 1].description.name;
+}
+
+/* A worker's process is gone. Killed from outside: its op is tried again. Crashed by itself: the op's trials fail, or its shadow. One that
+ * waited for work held nothing but a state that is stored; one that never greeted will not do so the next time either, unless it was
+ * killed. */
 static rp_status replace_worker(rp_ongoing_run *run, int worker, rp_error *err) {
   int index = run->pool.workers[worker].task, has_greeted = index >= 0 || !run->pool.workers[worker].is_busy;
   int status = rp_pool_collect(&run->pool, worker);
@@ -111,15 +123,13 @@ static rp_status replace_worker(rp_ongoing_run *run, int worker, rp_error *err) 
   int from_outside = by_signal == SIGKILL || by_signal == SIGTERM;
   run->tasks[index].worker = -1;
   if (!from_outside || run->tasks[index].retries++ >= MOST_RETRIES) {
-    const rp_task *task = &run->tasks[index];
-    const rp_trial_plan *plan = &run->campaign->plans[task->trial];
-    int is_drop = task->path_step > 0 && plan->program.steps[task->path_step - 1].kind == RP_OP_DROP;
+    const char *ranker = ranker_of(run, &run->tasks[index]);
     char text[256];
-    if (is_drop && by_signal)
-      snprintf(text, sizeof text, "ranker %s crashed: %s", plan->criteria[task->path_step - 1].description.name, strsignal(by_signal));
+    if (ranker && by_signal)
+      snprintf(text, sizeof text, "ranker %s crashed: %s", ranker, strsignal(by_signal));
     else
       snprintf(text, sizeof text, "the worker process ended: %s", by_signal ? strsignal(by_signal) : "it exited by itself");
-    RP_TRY(fail_task(run, index, is_drop && !from_outside ? RP_EPLUGIN : RP_EWORKER, text, err));
+    RP_TRY(fail_task(run, index, ranker && !from_outside ? RP_EPLUGIN : RP_EWORKER, text, err));
   }
   return rp_pool_restart(&run->pool, worker, err);
 }
@@ -127,6 +137,7 @@ static rp_status replace_worker(rp_ongoing_run *run, int worker, rp_error *err) 
 rp_status rp_take_message(rp_ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
   int closed = 0;
   if (rp_wire_receive(run->pool.workers[worker].fd, message, &closed, NULL) != RP_OK) closed = 1;
+  if (closed || message->type != RP_WIRE_PROGRESS) run->has_news = 1;
   if (closed) return replace_worker(run, worker, err);
   switch (message->type) {
   case RP_WIRE_HELLO:
@@ -135,12 +146,15 @@ rp_status rp_take_message(rp_ongoing_run *run, int worker, rp_wire *message, rp_
     return take_result(run, worker, message, err);
   case RP_WIRE_FAILED:
     return take_failure(run, worker, message, err);
+  case RP_WIRE_SCORES:
+    return rp_take_scores(run, worker, message, err);
   case RP_WIRE_PROGRESS: {
     int64_t done = rp_wire_get_int(message), total = rp_wire_get_int(message);
     rp_progress_part(&run->progress, worker, total ? (double)done / (double)total : 0);
     return RP_OK;
   }
   case RP_WIRE_JOB:
+  case RP_WIRE_SCORE_JOB:
     break;
   }
   return rp_fail(err, RP_EWORKER, "a worker sent an unknown message");

@@ -34,9 +34,9 @@ rp_status rp_thin(rp_ongoing_run *run, int t, rp_error *err) {
   return rp_store_set_checkpoint(run->store, trial->ids[behind], 0, err);
 }
 
-rp_status rp_find_start(const rp_ongoing_run *run, int t, rp_id in_memory, int *from, rp_error *err) {
+rp_status rp_find_start(const rp_ongoing_run *run, int t, int last, rp_id in_memory, int *from, rp_error *err) {
   const rp_trial_run *trial = &run->trials[t];
-  for (*from = trial->frontier; *from >= 0; (*from)--) {
+  for (*from = last; *from >= 0; (*from)--) {
     if (!rp_id_is_zero(in_memory) && rp_id_equal(trial->ids[*from], in_memory)) return RP_OK;
     RP_CLEANUP(rp_free_pointer) char *path = NULL;
     RP_TRY(rp_job_checkpoint_path(run->options->states, trial->ids[*from], &path, err));
@@ -45,9 +45,9 @@ rp_status rp_find_start(const rp_ongoing_run *run, int t, rp_id in_memory, int *
   return RP_OK;
 }
 
-rp_status rp_forget_checkpoint(rp_ongoing_run *run, int t, int *was_there, rp_error *err) {
+rp_status rp_forget_checkpoint(rp_ongoing_run *run, int t, int last, int *was_there, rp_error *err) {
   int start;
-  RP_TRY(rp_find_start(run, t, (rp_id){{0}}, &start, err));
+  RP_TRY(rp_find_start(run, t, last, (rp_id){{0}}, &start, err));
   *was_there = start >= 0;
   if (start < 0) return RP_OK;
   RP_CLEANUP(rp_free_pointer) char *path = NULL;

@@ -38,14 +38,16 @@ static int is_unfinished(const rp_ongoing_run *run) {
 
 static rp_status loop(rp_ongoing_run *run, rp_error *err) {
   RP_CLEANUP(rp_wire_free) rp_wire message = {0};
-  while (is_unfinished(run)) {
+  run->has_news = 1;
+  while (is_unfinished(run) || run->has_news || rp_shadows_left(run)) {
     if (interrupted) return rp_fail(err, RP_EINTERRUPTED, "interrupted; what was finished is stored, the same command goes on from there");
     if (run->options->fail_fast && run->summary->failed) return RP_OK;
     if (run->environment_is_known) {
+      RP_TRY(rp_look_at_shadows(run, err));
       RP_TRY(rp_add_tasks(run, err));
       RP_TRY(rp_hand_out(run, err));
     }
-    RP_TRY(wait_for_messages(run, &message, err));
+    if (is_unfinished(run) || rp_shadows_left(run)) RP_TRY(wait_for_messages(run, &message, err));
   }
   return RP_OK;
 }
@@ -87,12 +89,15 @@ static void leave_trials(rp_ongoing_run *run) {
     free(run->trials[t].requests);
   }
   free(run->trials);
+  for (size_t i = 0; i < run->n_tasks; i++) free(run->tasks[i].shadows);
   free(run->tasks);
+  rp_free_shadows(run);
 }
 
 static rp_status conduct(rp_ongoing_run *run, rp_error *err) {
   RP_TRY(rp_make_folders(run->options->states, err));
   RP_TRY(rp_record_plan(run->campaign, run->store, err));
+  if (run->options->retry) RP_TRY(rp_store_forget_shadow_failures(run->store, run->campaign->experiment.name, err));
   RP_TRY(start_trials(run, err));
   if (!is_unfinished(run)) return RP_OK;
   RP_TRY(rp_pool_start(run->options->jobs, run->options->logs, &run->pool, err));

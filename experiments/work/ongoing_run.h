@@ -4,14 +4,16 @@
  *   frontiers.c    how far each trial has come
  *   checkpoints.c  which states stay on disk, and from which one a task starts
  *   tasks.c        what is to be computed, and by whom
- *   answers.c      what workers send back: results, failures, deaths */
+ *   answers.c      what workers send back: results, failures, deaths
+ *   shadow_drops.c which criteria are to be scored without acting, and what is known of them
+ *   shadow_tasks.c scoring them, and what becomes of it */
 #ifndef RP_WORK_ONGOING_RUN_H
 #define RP_WORK_ONGOING_RUN_H
 
 #include "experiments/work/coordinator.h"
-#include "experiments/work/job.h"
 #include "experiments/work/pool.h"
 #include "experiments/work/progress.h"
+#include "experiments/work/score_job.h"
 
 typedef struct {
   rp_id *ids;      /* [n_steps + 1], of path steps up to the frontier */
@@ -20,15 +22,26 @@ typedef struct {
   int is_active;   /* neither done nor failed */
   rp_id next;      /* key of what is wanted: the next state's id, or the request's where its set is not known */
   rp_id next_request;
+  int looked_at; /* its drops up to this path step are among the shadowed ones; 0 = none yet */
 } rp_trial_run;
 
+/* Something for a worker: a state that is to be computed, or the state before a drop that shadows are to score. */
 typedef struct {
-  rp_id key;
+  rp_id key; /* of the state: as rp_trial_run.next, or that is scored */
   int trial, path_step;
   rp_id request;
   int worker; /* −1 = waiting */
   int retries;
+  int *shadows; /* [n_shadows] indices into the trial's shadow set; NULL: it is a state to be computed. Owned */
+  int n_shadows;
 } rp_task;
+
+/* A drop that a trial went through, and its shadows. */
+typedef struct {
+  int trial, path_step; /* of the state after it */
+  uint8_t *is_settled;  /* [n] of the trial's shadow set: it acts there itself, has answered, or has failed */
+  int n_left;
+} rp_shadowed_drop;
 
 typedef struct {
   rp_campaign *campaign;
@@ -38,6 +51,9 @@ typedef struct {
   rp_trial_run *trials; /* [campaign->experiment.n_trials] */
   size_t n_tasks, task_capacity;
   rp_task *tasks;
+  size_t n_drops, drop_capacity;
+  rp_shadowed_drop *drops;
+  int has_news; /* for shadows: something was stored or failed since they were looked at */
   int environment_is_known;
   int killed_at_start; /* workers */
   rp_progress progress;
@@ -68,12 +84,13 @@ double rp_cost_left(const rp_ongoing_run *run);
 /* Removes the checkpoint behind a trial's frontier once nothing goes on from it. */
 rp_status rp_thin(rp_ongoing_run *run, int trial, rp_error *err);
 
-/* The nearest path step at or before the frontier whose checkpoint is there, or which `in_memory` names (zero = none); −1 = none. */
-rp_status rp_find_start(const rp_ongoing_run *run, int trial, rp_id in_memory, int *from, rp_error *err);
+/* The nearest path step at or before `last` (≤ the frontier) whose checkpoint is there, or which `in_memory` names (zero = none); −1 =
+ * none. */
+rp_status rp_find_start(const rp_ongoing_run *run, int trial, int last, rp_id in_memory, int *from, rp_error *err);
 
 /* Removes the checkpoint that a trial's task starts from, because it is of no use: the task then starts from an earlier one. *was_there = 0
  * where there was none to remove; each call removes one file, so that a task cannot come back for ever. */
-rp_status rp_forget_checkpoint(rp_ongoing_run *run, int trial, int *was_there, rp_error *err);
+rp_status rp_forget_checkpoint(rp_ongoing_run *run, int trial, int last, int *was_there, rp_error *err);
 
 /* ---- tasks.c --------------------------------------------------------------------------------- */
 
@@ -83,11 +100,50 @@ rp_status rp_add_tasks(rp_ongoing_run *run, rp_error *err);
 /* Gives waiting tasks to idle workers. */
 rp_status rp_hand_out(rp_ongoing_run *run, rp_error *err);
 
+/* A job for the task's path step from the nearest state that is there (in `in_memory`, on disk). The caller frees with rp_job_free. */
+rp_status rp_route_of(rp_ongoing_run *run, const rp_task *task, rp_id in_memory, rp_job *job, rp_error *err);
+
+/* Adds a task; `task->shadows` is taken over, also on error. */
+rp_status rp_add_task(rp_ongoing_run *run, const rp_task *task, rp_error *err);
 void rp_remove_task(rp_ongoing_run *run, int task);
 
 /* ---- answers.c ------------------------------------------------------------------------------- */
 
 /* Reads one message of a worker, or finds it gone, and acts on it. `message` is memory to use. */
 rp_status rp_take_message(rp_ongoing_run *run, int worker, rp_wire *message, rp_error *err);
+
+/* ---- shadow_drops.c -------------------------------------------------------------------------- */
+
+/* Settles what is known of the shadows of all drops that trials have gone through, and makes tasks of the rest. */
+rp_status rp_look_at_shadows(rp_ongoing_run *run, rp_error *err);
+
+/* How many are not settled yet. */
+int rp_shadows_left(const rp_ongoing_run *run);
+
+/* The shadows of a trial; NULL = it has none. */
+const rp_shadow_set *rp_shadows_of(const rp_ongoing_run *run, int trial);
+
+/* Whether an active trial waits for the answer to this very request, which then acts: its own answer is the one that counts. */
+int rp_acts_now(const rp_ongoing_run *run, rp_id request);
+
+/* Puts a shadow's answer to a drop, or why there is none, in the store. */
+rp_status rp_put_answer(rp_ongoing_run *run, const rp_shadowed_drop *drop, int shadow, const rp_job_scored *answer, rp_error *err);
+
+/* The drop that a task was made for. */
+rp_shadowed_drop *rp_drop_of(rp_ongoing_run *run, const rp_task *task);
+void rp_settle(rp_shadowed_drop *drop, int shadow);
+
+/* Image passes of a trial's shadows at one drop. */
+double rp_cost_of_shadows(const rp_ongoing_run *run, int trial);
+
+void rp_free_shadows(rp_ongoing_run *run);
+
+/* ---- shadow_tasks.c -------------------------------------------------------------------------- */
+
+rp_status rp_send_scoring(rp_ongoing_run *run, int task, int worker, rp_error *err);
+rp_status rp_take_scores(rp_ongoing_run *run, int worker, rp_wire *message, rp_error *err);
+
+/* A scoring task came to nothing. Of several criteria each is tried alone then; of one, it is the criterion's failure. */
+rp_status rp_fail_scoring(rp_ongoing_run *run, int task, rp_status cause, const char *message, rp_error *err);
 
 #endif

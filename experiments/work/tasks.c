@@ -1,11 +1,15 @@
-/* tasks.c: each state that somebody waits for is one task; what a worker needs to compute it becomes a job. */
+/* tasks.c: each state that somebody waits for is one task; what a worker needs to compute it becomes a job. What shadows are to score comes
+ * after what trials wait for. */
 #include "experiments/work/ongoing_run.h"
 
 #include "core/base/memory.h"
 
+#include <stdlib.h>
+
 static int has_task(const rp_ongoing_run *run, int t) {
   for (size_t i = 0; i < run->n_tasks; i++) {
     const rp_task *one = &run->tasks[i];
+    if (one->shadows) continue;
     if (run->options->share ? rp_id_equal(one->key, run->trials[t].next) : one->trial == t) return 1;
   }
   return 0;
@@ -15,9 +19,20 @@ rp_status rp_add_tasks(rp_ongoing_run *run, rp_error *err) {
   for (int t = 0; t < run->campaign->experiment.n_trials; t++) {
     const rp_trial_run *trial = &run->trials[t];
     if (!trial->is_active || has_task(run, t)) continue;
-    RP_TRY(rp_grow(&run->tasks, run->n_tasks, &run->task_capacity, sizeof *run->tasks, err));
-    run->tasks[run->n_tasks++] = (rp_task){trial->next, t, trial->frontier + 1, trial->next_request, -1, 0};
+    RP_TRY(rp_add_task(
+        run, &(rp_task){.key = trial->next, .trial = t, .path_step = trial->frontier + 1, .request = trial->next_request, .worker = -1},
+        err));
   }
+  return RP_OK;
+}
+
+rp_status rp_add_task(rp_ongoing_run *run, const rp_task *task, rp_error *err) {
+  rp_status status = rp_grow(&run->tasks, run->n_tasks, &run->task_capacity, sizeof *run->tasks, err);
+  if (status != RP_OK) {
+    free(task->shadows);
+    return status;
+  }
+  run->tasks[run->n_tasks++] = *task;
   return RP_OK;
 }
 
@@ -45,27 +60,31 @@ static rp_status fill_digests(const rp_ongoing_run *run, const rp_trial_run *tri
   return RP_OK;
 }
 
+rp_status rp_route_of(rp_ongoing_run *run, const rp_task *task, rp_id in_memory, rp_job *job, rp_error *err) {
+  const rp_trial_plan *plan = &run->campaign->plans[task->trial];
+  *job = (rp_job){.config = run->campaign->configs[task->trial],
+                  .seed = plan->seed,
+                  .data = run->campaign->data_folder,
+                  .rankers = run->campaign->rankers,
+                  .states = run->options->states,
+                  .to = task->path_step,
+                  .n_filters = plan->n_filters};
+  RP_TRY(rp_find_start(run, task->trial, task->path_step - 1, in_memory, &job->from, err));
+  if (job->from >= 0) job->from_id = run->trials[task->trial].ids[job->from];
+  size_t n = (size_t)(job->to - job->from);
+  RP_TRY(rp_allocate(n, sizeof *job->digests, &job->digests, err));
+  RP_TRY(fill_digests(run, &run->trials[task->trial], job, err));
+  RP_TRY(rp_allocate(n, 1, &job->known, err));
+  RP_TRY(rp_allocate(n, (size_t)job->n_filters, &job->sets, err));
+  return fill_known_sets(run, task, job, err);
+}
+
 static rp_status send_task(rp_ongoing_run *run, int index, int worker, rp_error *err) {
   rp_task *task = &run->tasks[index];
   rp_worker *to = &run->pool.workers[worker];
-  const rp_trial_plan *plan = &run->campaign->plans[task->trial];
-  RP_CLEANUP(rp_job_free)
-  rp_job job = {.config = run->campaign->configs[task->trial],
-                .shadows = "[]",
-                .seed = plan->seed,
-                .data = run->campaign->data_folder,
-                .rankers = run->campaign->rankers,
-                .states = run->options->states,
-                .to = task->path_step,
-                .n_filters = plan->n_filters};
-  RP_TRY(rp_find_start(run, task->trial, to->holds, &job.from, err));
-  if (job.from >= 0) job.from_id = run->trials[task->trial].ids[job.from];
-  size_t n = (size_t)(job.to - job.from);
-  RP_TRY(rp_allocate(n, sizeof *job.digests, &job.digests, err));
-  RP_TRY(fill_digests(run, &run->trials[task->trial], &job, err));
-  RP_TRY(rp_allocate(n, 1, &job.known, err));
-  RP_TRY(rp_allocate(n, (size_t)job.n_filters, &job.sets, err));
-  RP_TRY(fill_known_sets(run, task, &job, err));
+  if (task->shadows) return rp_send_scoring(run, index, worker, err);
+  RP_CLEANUP(rp_job_free) rp_job job = {0};
+  RP_TRY(rp_route_of(run, task, to->holds, &job, err));
   RP_CLEANUP(rp_wire_free) rp_wire wire = {0};
   rp_job_put(&wire, &job);
   to->is_busy = 1;
@@ -78,18 +97,23 @@ static rp_status send_task(rp_ongoing_run *run, int index, int worker, rp_error 
   return RP_OK;
 }
 
-/* A child of what the worker holds first; else the trial that has the longest way to go. */
+/* A child of what the worker holds first; else the trial that has the longest way to go; shadows, for which nothing waits, last: first
+ * those of the state that the worker holds. */
 static int choose_task(const rp_ongoing_run *run, const rp_worker *worker) {
-  int best = -1, longest = -1;
+  int best = -1, longest = -1, scoring = -1;
   for (size_t i = 0; i < run->n_tasks; i++) {
     const rp_task *one = &run->tasks[i];
     const rp_trial_run *trial = &run->trials[one->trial];
     if (one->worker >= 0) continue;
+    if (one->shadows) {
+      if (scoring < 0 || rp_id_equal(one->key, worker->holds)) scoring = (int)i;
+      continue;
+    }
     if (trial->frontier >= 0 && rp_id_equal(trial->ids[trial->frontier], worker->holds)) return (int)i;
     int left = run->campaign->plans[one->trial].program.n_steps - trial->frontier;
     if (left > longest) longest = left, best = (int)i;
   }
-  return best;
+  return best >= 0 ? best : scoring;
 }
 
 rp_status rp_hand_out(rp_ongoing_run *run, rp_error *err) {
@@ -102,6 +126,7 @@ rp_status rp_hand_out(rp_ongoing_run *run, rp_error *err) {
 }
 
 void rp_remove_task(rp_ongoing_run *run, int index) {
+  free(run->tasks[index].shadows);
   run->tasks[index] = run->tasks[--run->n_tasks];
   int moved = run->tasks[index].worker;
   if ((size_t)index < run->n_tasks && moved >= 0) run->pool.workers[moved].task = index;
