@@ -132,9 +132,10 @@ static void rule_28_equal_shadows_of_two_experiments_are_scored_once_and_seen_by
  */
 static void rule_28_scores_serve_drops_of_any_p(void **unused) {
   (void)unused;
-  write_text("sweep.yaml", "name: sweep\n" SMALL "seeds: [1]\nsweep: {scheme.p: [10, 20, 40]}\nshadow: [taylor, oracle-loss, random]\n");
-  write_text("forty.yaml", "name: forty\n" SMALL "seeds: [1]\nsweep: {scheme.p: [40]}\nshadow: [taylor, oracle-loss, random]\n");
-  expect_exit(0, "run sweep.yaml --jobs 2 --db sweep.db --set scheme.n=1 --set train.epochs=3");
+  write_text("sweep.yaml", "name: sweep\n" SMALL "sweep: {scheme.p: [10, 20, 40]}\nshadow: [taylor, oracle-loss, random]\n");
+  write_text("forty.yaml", "name: forty\n" SMALL "sweep: {scheme.p: [40]}\nshadow: [taylor, oracle-loss, random]\n");
+  outcome *out = expect_exit(0, "run sweep.yaml --jobs 2 --db sweep.db --set scheme.n=1 --set train.epochs=3");
+  expect_text(out, "9 answers, 3 of them computed");
   expect_exit(0, "run forty.yaml --jobs 1 --db forty.db --set scheme.n=1 --set train.epochs=3");
   assert_rows(
       "sweep.db",
