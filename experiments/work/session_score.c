@@ -96,7 +96,19 @@ static rp_status keep_outcome(shadow_pass *pass, rp_error *err) {
   return RP_OK;
 }
 
+/* A drop that cannot be is nobody's failure: said once, before anything is scored. */
+static rp_status check_drop(const rp_session *session, const rp_selection *how, rp_error *err) {
+  const rp_trial_plan *plan = &session->plan;
+  const rp_filter_counts counts = {plan->n_convs, plan->K, plan->names};
+  RP_CLEANUP(rp_free_pointer) uint8_t *dropped = NULL;
+  int count;
+  RP_TRY(rp_allocate((size_t)plan->n_filters, 1, &dropped, err));
+  for (int f = 0; f < plan->n_filters; f++) dropped[f] = session->state->filters[f].dropped || session->state->filters[f].closed;
+  return rp_selection_count(&counts, how, dropped, &count, NULL, NULL, err);
+}
+
 static rp_status score(rp_session *session, shadow_pass *pass, rp_error *err) {
+  RP_TRY(check_drop(session, &pass->job->how, err));
   RP_TRY(allocate(session, pass, err));
   RP_TRY(open_criteria(session, pass, err));
   rp_scoring_pass how = {
