@@ -1,4 +1,5 @@
 /* command_bench.c: `repr bench`: how fast models run on this machine, beside what their convolutions alone would take. */
+#include "experiments/bench/criteria.h"
 #include "experiments/bench/images.h"
 #include "experiments/bench/speed.h"
 #include "experiments/command.h"
@@ -15,14 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_JSON = 1, OPTION_SECONDS, MOST_MODELS = 64, MOST_SECONDS = 3600 };
+enum { OPTION_JSON = 1, OPTION_SECONDS, OPTION_CRITERIA, OPTION_IMAGES, MOST_MODELS = 64, MOST_SECONDS = 3600, MOST_IMAGES = 1000000 };
 
 static const char *const DEFAULT_MODELS[] = {"c3-authors", "c3,pool=off", "resnet"};
 
 typedef struct {
   const char *models[MOST_MODELS];
-  int n_models, is_json;
+  int n_models, is_json, with_criteria;
+  const char *criteria; /* NULL: all but the oracles */
   const char *batch, *threads;
+  int n_images;
   double seconds;
 } bench_arguments;
 
@@ -32,6 +35,9 @@ static const struct argp_option OPTIONS[] = {
     {"batch", 'b', "N", 0, "Images per training step (default: 64)", 0},
     {"threads", 't', "N", 0, "Threads per kernel (default: 1)", 0},
     {"seconds", OPTION_SECONDS, "S", 0, "Processor time for each number (default: 2)", 0},
+    {"criteria", OPTION_CRITERIA, "NAME|FILE.so,…", OPTION_ARG_OPTIONAL,
+     "Also the seconds that ranking criteria take (default: all but the oracles)", 0},
+    {"images", OPTION_IMAGES, "N", 0, "Images that --criteria scores on (default: 5000)", 0},
     {"json", OPTION_JSON, 0, 0, "One JSON object per model and line, for programs", 0},
     {0}};
 
@@ -55,6 +61,18 @@ static error_t parse(int key, char *value, struct argp_state *state) {
       argp_error(state, "--seconds %s: a number above 0, at most %d, is expected", value, MOST_SECONDS);
     return 0;
   }
+  case OPTION_CRITERIA:
+    arguments->with_criteria = 1;
+    arguments->criteria = value;
+    return 0;
+  case OPTION_IMAGES: {
+    char *end;
+    long n = strtol(value, &end, 10);
+    if (*end || end == value || n < 1 || n > MOST_IMAGES)
+      argp_error(state, "--images %s: a whole number from 1 to %d is expected", value, MOST_IMAGES);
+    arguments->n_images = (int)n;
+    return 0;
+  }
   case OPTION_JSON:
     arguments->is_json = 1;
     return 0;
@@ -75,8 +93,9 @@ static const struct argp ARGP = {
     "are medians of slices that take turns, in processor time of the thread that calls the kernels, so that other programs hardly count; "
     "memory is the largest resident size while training and evaluating (VmHWM), less the pages that are mapped from files.\n\n"
     "Keys of --json: model, batch, threads, onednn; train, evaluate and score with images_per_second and of_bound; bound and evaluate_bound "
-    "with images_per_second; peak_memory_bytes.\n\n"
-    "Example: repr bench --model c3,depth=5,pool=off --model resnet,depth=56 --batch 128",
+    "with images_per_second; peak_memory_bytes; with --criteria, criteria with images, network, all and seconds.NAME.\n\n"
+    "Example: repr bench --model c3,depth=5,pool=off --model resnet,depth=56 --batch 128\n"
+    "Example: repr bench --model resnet --criteria=taylor,ortho,./mine.so",
     0,
     0,
     0};
@@ -216,7 +235,8 @@ static void add_json_number(const char *name, double number, rp_text *json) {
     rp_number_add(number, json);
 }
 
-static rp_status print_json(const char *model, const rp_speed_options *options, const rp_speed *speed, rp_error *err) {
+static rp_status print_json(const char *model, const rp_speed_options *options, const rp_speed *speed, const rp_criteria_list *criteria,
+                            const rp_criteria_times *times, rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text json = {0};
   rp_text_add(&json, "{\"model\":");
   rp_text_add_json_string(&json, model);
@@ -233,6 +253,10 @@ static rp_status print_json(const char *model, const rp_speed_options *options, 
   }
   rp_text_add(&json, ",");
   add_json_number("peak_memory_bytes", speed->peak_memory_bytes, &json);
+  if (criteria->n > 0) {
+    rp_text_add(&json, ",\"criteria\":");
+    rp_criteria_add_json(criteria, times, &json);
+  }
   rp_text_add(&json, "}");
   RP_TRY(rp_text_check(&json, err));
   puts(rp_text_string(&json));
@@ -241,29 +265,43 @@ static rp_status print_json(const char *model, const rp_speed_options *options, 
 
 /* ---- The command ----------------------------------------------------------------------------- */
 
-static rp_status measure_all(const model_list *list, const rp_speed_options *options, int is_json, rp_error *err) {
+typedef struct {
+  rp_speed speed;
+  rp_criteria_times criteria;
+} measured;
+
+static rp_status measure_all(const model_list *list, const rp_speed_options *options, const rp_criteria_list *criteria, int n_images,
+                             int is_json, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) measured *all = NULL;
+  RP_TRY(rp_allocate((size_t)list->n, sizeof *all, &all, err));
   if (!is_json) print_head();
   for (int i = 0; i < list->n; i++) {
-    rp_speed speed;
+    const char *name = list->models[i].text;
     fflush(stdout); /* also so that the child has nothing of it to write again */
-    RP_TRY_IN(rp_speed_measure(&list->models[i].model, options, &speed, err), err, "%s", list->models[i].text);
-    if (is_json)
-      RP_TRY(print_json(list->models[i].text, options, &speed, err));
-    else
-      print_row(list->models[i].text, &speed);
+    RP_TRY_IN(rp_speed_measure(&list->models[i].model, options, &all[i].speed, err), err, "%s", name);
+    if (!is_json) print_row(name, &all[i].speed);
+    fflush(stdout);
+    if (criteria->n > 0)
+      RP_TRY_IN(rp_criteria_measure(&list->models[i].model, criteria, n_images, options->threads, &all[i].criteria, err), err, "%s", name);
+    if (is_json) RP_TRY(print_json(name, options, &all[i].speed, criteria, &all[i].criteria, err));
   }
-  if (!is_json) print_legend(options);
+  if (is_json) return RP_OK;
+  print_legend(options);
+  for (int i = 0; i < list->n && criteria->n > 0; i++)
+    rp_criteria_print(list->models[i].text, criteria, &all[i].criteria, all[i].speed.images_per_second[RP_SPEED_TRAIN]);
   return RP_OK;
 }
 
 rp_status rp_command_bench(int n, char **arguments, rp_error *err) {
-  bench_arguments parsed = {.seconds = 2};
+  bench_arguments parsed = {.seconds = 2, .n_images = 5000};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
   rp_speed_options options = {.seconds = parsed.seconds};
   RP_CLEANUP(free_models) model_list list = {0};
+  RP_CLEANUP(rp_criteria_list_free) rp_criteria_list criteria = {0};
   RP_TRY(read_count("--batch", "train.batch", parsed.batch, &options.batch, err));
   RP_TRY(read_count("--threads", "train.threads", parsed.threads, &options.threads, err));
   RP_TRY(build_models(&parsed, &list, err));
-  return measure_all(&list, &options, parsed.is_json, err);
+  if (parsed.with_criteria) RP_TRY_IN(rp_criteria_list_open(parsed.criteria, &criteria, err), err, "--criteria");
+  return measure_all(&list, &options, &criteria, parsed.n_images, parsed.is_json, err);
 }

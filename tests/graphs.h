@@ -114,11 +114,26 @@ static inline void mixed_layouts(test_model *m) {
   add_fc(m, 3);
 }
 
+/* ResNet with BN and ReLU before its convs, He et al., ECCV 2016: BNs read sums, whose channels are absent where all summands are. */
+static inline void early_activation(test_model *m) {
+  begin_model(m, 3, 8, 8, 4);
+  int sum = plain_conv(m, RP_IMAGE, 10, 3, 1);
+  for (int i = 0; i < 2; i++) {
+    int inner = plain_conv(m, layer_on(m, RP_RELU, layer_on(m, RP_BATCH_NORM, sum)), 6, 3, 1);
+    int branch = plain_conv(m, layer_on(m, RP_RELU, layer_on(m, RP_BATCH_NORM, inner)), 10, 3, 1);
+    sum = join(m, RP_ADD, sum, branch, -1, -1);
+  }
+  layer_on(m, RP_GLOBAL_AVG_POOL, layer_on(m, RP_RELU, layer_on(m, RP_BATCH_NORM, sum)));
+  add_fc(m, 4);
+}
+
 static const struct {
   const char *name;
   void (*make)(test_model *);
-} STRUCTURES[] = {{"stack of BN", stack_of_bn}, {"ResNet", resnet},         {"DenseNet", densenet}, {"Inception", inception},
-                  {"exact graph", exact_graph}, {"odd places", odd_places}, {"drawn", drawn},       {"mixed layouts", mixed_layouts}};
+} STRUCTURES[] = {
+    {"stack of BN", stack_of_bn},          {"ResNet", resnet},         {"DenseNet", densenet}, {"Inception", inception},
+    {"exact graph", exact_graph},          {"odd places", odd_places}, {"drawn", drawn},       {"mixed layouts", mixed_layouts},
+    {"early activation", early_activation}};
 enum { N_STRUCTURES = sizeof STRUCTURES / sizeof STRUCTURES[0] };
 
 /* The same layers on images of another size, and for another number of classes. */

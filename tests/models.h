@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TEST_MAX_LAYERS = 40 };
+enum { TEST_MAX_LAYERS = 160 };
 
 typedef struct {
   rp_model model;

@@ -151,7 +151,7 @@ static rp_status backward_row(rp_layer *layer, rp_error *err) {
 
 static rp_status extent_of_padded(const rp_layer_spec *spec, const rp_extent *ins, rp_extent *out, rp_error *err) {
   if (ins[0].is_features)
-    return rp_fail(err, RP_EINPUT, "a pad_channels layer needs maps, and its input is the %d features of an fc", ins[0].channels);
+    return rp_fail(err, RP_EINPUT, "pad_channels needs maps, and its input is the %d features of an fc", ins[0].channels);
   if (spec->stride < 1) return rp_fail(err, RP_EINPUT, "stride is %d; it must be at least 1", spec->stride);
   if (spec->outputs < ins[0].channels)
     return rp_fail(err, RP_EINPUT, "pads to %d channels, and its input has %d already", spec->outputs, ins[0].channels);

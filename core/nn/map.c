@@ -62,7 +62,7 @@ enum { LARGEST_WINDOW = 1 << 15 };
 rp_status rp_window_extent(const rp_layer_spec *spec, const rp_extent *in, rp_extent *out, rp_error *err) {
   int kernel = spec->kernel, stride = spec->stride, pad = spec->pad;
   if (in->is_features)
-    return rp_fail(err, RP_EINPUT, "a %s layer needs maps, and its input is the %d features of an fc; put it before the first fc",
+    return rp_fail(err, RP_EINPUT, "%s needs maps, and its input is the %d features of an fc; put it before the first fc",
                    rp_layer_kind_name(spec->kind), in->channels);
   if (kernel < 1 || kernel > LARGEST_WINDOW) return rp_fail(err, RP_EINPUT, "kernel is %d; it must be 1 to %d", kernel, LARGEST_WINDOW);
   if (stride < 1 || stride > LARGEST_WINDOW) return rp_fail(err, RP_EINPUT, "stride is %d; it must be 1 to %d", stride, LARGEST_WINDOW);

@@ -102,8 +102,8 @@ static rp_status check_inputs(const rp_model *model, int layer, rp_error *err) {
   const char *kind = rp_layer_kind_name(spec->kind);
   int least = KINDS[spec->kind].functions->has_many_inputs ? 2 : 1, most = least > 1 ? RP_MAX_INPUTS : 1;
   if (spec->n_inputs < least || spec->n_inputs > most)
-    return most == 1 ? rp_fail(err, RP_EINPUT, "%d inputs; a %s has one", spec->n_inputs, kind)
-                     : rp_fail(err, RP_EINPUT, "%d inputs; a %s has %d to %d", spec->n_inputs, kind, least, most);
+    return most == 1 ? rp_fail(err, RP_EINPUT, "%s takes one input, not %d", kind, spec->n_inputs)
+                     : rp_fail(err, RP_EINPUT, "%s takes %d to %d inputs, not %d", kind, least, most, spec->n_inputs);
   for (int i = 0; i < spec->n_inputs; i++)
     if (spec->inputs[i] != RP_IMAGE && (spec->inputs[i] < 0 || spec->inputs[i] >= layer))
       return rp_fail(err, RP_EINPUT,
@@ -152,7 +152,7 @@ rp_status rp_model_check(const rp_model *model, rp_extent *extents, rp_error *er
   const rp_extent *out = &extents[model->n_layers - 1];
   if (last->kind != RP_FC || last->outputs != model->n_classes)
     return rp_fail(err, RP_EINPUT,
-                   "%s: the last layer is a %s with an output of %d×%d×%d (C×H×W); it must be an fc of %d outputs, one per class",
-                   last->name, rp_layer_kind_name(last->kind), out->channels, out->height, out->width, model->n_classes);
+                   "%s: the last layer must be an fc of %d outputs, one per class; this is %s with an output of %d×%d×%d (C×H×W)",
+                   last->name, model->n_classes, rp_layer_kind_name(last->kind), out->channels, out->height, out->width);
   return RP_OK;
 }

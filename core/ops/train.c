@@ -99,21 +99,39 @@ static rp_status run_sub_batches(rp_epoch *epoch, uint32_t size, uint32_t first,
   return rp_executor_add_gradients(executor, epoch->gradients, err);
 }
 
+/* Forward and backward of the n images at `first`; *loss is their sum. */
+static rp_status run_batch(rp_epoch *epoch, uint32_t first, uint32_t n, double *loss, rp_error *err) {
+  uint32_t sub_batch = (uint32_t)rp_net_sub_batch(epoch->net, (int)n), rest = n % sub_batch;
+  memset(epoch->gradients, 0, epoch->state->layout->n_parameters * sizeof *epoch->gradients);
+  if (n >= sub_batch) RP_TRY(run_sub_batches(epoch, sub_batch, first, n, n, loss, err));
+  if (rest > 0) RP_TRY(run_sub_batches(epoch, rest, first + n - rest, rest, n, loss, err));
+  if (isfinite(*loss)) return RP_OK;
+  return rp_fail(err, RP_ENUMERIC, "the loss is %s; try a lower learning rate", isnan(*loss) ? "NaN" : "infinite");
+}
+
 /* One step on the batch of n images at `first`. */
 static rp_status step(rp_epoch *epoch, uint32_t first, uint32_t n, double lr, rp_error *err) {
   rp_state *state = epoch->state;
-  uint32_t sub_batch = (uint32_t)rp_net_sub_batch(epoch->net, (int)n), rest = n % sub_batch;
   double loss = 0;
-  memset(epoch->gradients, 0, state->layout->n_parameters * sizeof *epoch->gradients);
-  if (n >= sub_batch) RP_TRY(run_sub_batches(epoch, sub_batch, first, n, n, &loss, err));
-  if (rest > 0) RP_TRY(run_sub_batches(epoch, rest, first + n - rest, rest, n, &loss, err));
-  if (!isfinite(loss))
-    return rp_fail(err, RP_ENUMERIC, "epoch %u, step %llu: the loss is %g with lr %g; a smaller lr may help", state->epoch + 1,
-                   (unsigned long long)state->step + 1, loss / n, lr);
+  RP_TRY(run_batch(epoch, first, n, &loss, err));
   rp_optimizer_step(&epoch->options->optimizer, state->layout, lr, epoch->gradients, epoch->frozen, state->parameters, state->slots,
                     state->steps);
   state->step++;
   epoch->loss += loss;
+  return RP_OK;
+}
+
+/* What the last step left: a next one would find it, and so would an evaluation, but without knowing where it came from. */
+static rp_status check_parameters(const rp_epoch *epoch, rp_error *err) {
+  const rp_layout *layout = epoch->state->layout;
+  for (int t = 0; t < layout->n_tensors; t++) {
+    const rp_tensor *tensor = &layout->tensors[t];
+    const float *values = epoch->state->parameters + tensor->offset;
+    for (size_t i = 0; i < (size_t)tensor->K * (size_t)tensor->C * (size_t)tensor->E; i++)
+      if (!isfinite(values[i]))
+        return rp_fail(err, RP_ENUMERIC, "%s: a %s became NaN or infinite; try a lower learning rate",
+                       rp_net_model(epoch->net)->layers[tensor->layer].name, rp_tensor_name(tensor->kind));
+  }
   return RP_OK;
 }
 
@@ -139,9 +157,12 @@ rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset
     if (tick && tick(user, done, total))
       return rp_fail(err, RP_EINTERRUPTED, "epoch %u: interrupted after %u images", state->epoch + 1, done);
     uint32_t n = total - done < batch ? total - done : batch;
-    RP_TRY(step(&epoch, done, n, rp_train_lr(options, i), err));
+    const double lr = rp_train_lr(options, i);
+    RP_TRY_IN(step(&epoch, done, n, lr, err), err, "epoch %u, step %llu, lr %g", state->epoch + 1, (unsigned long long)state->step + 1, lr);
     done += n;
   }
+  RP_TRY_IN(check_parameters(&epoch, err), err, "epoch %u, step %llu, lr %g", state->epoch + 1, (unsigned long long)state->step,
+            rp_train_lr(options, n_steps - 1));
   state->epoch++;
   *record = (rp_train_record){.train_loss = epoch.loss / done,
                               .train_acc = (double)epoch.correct / done,

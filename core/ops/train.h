@@ -34,7 +34,8 @@ double rp_train_lr(const rp_train_options *options, uint32_t i);
 typedef int (*rp_train_tick)(void *user, uint32_t done, uint32_t total);
 
 /* Trains `state` in place for one epoch: order and augmentation from (seed, epoch + 1), frozen units from its gates, then epoch + 1.
- * Errors: RP_ENUMERIC with epoch, step and lr where a loss is NaN or Inf; those of net.h. On error the state is undefined. */
+ * Errors: RP_ENUMERIC with epoch, step and lr where a loss or a parameter is NaN or Inf; those of net.h, with the same in front. On error
+ * the state is undefined. */
 rp_status rp_train_epoch(rp_net *net, rp_state *state, const rp_dataset *dataset, const rp_train_options *options, rp_train_tick tick,
                          void *user, rp_train_record *record, rp_error *err);
 

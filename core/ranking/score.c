@@ -79,6 +79,7 @@ static rp_status score_one(scoring_session *session, rp_host *host, rp_scoring *
   if (scoring->raw) memcpy(scoring->raw, scoring->scores, n_filters * sizeof *scoring->raw);
   RP_TRY(rp_normalise_scores(&session->counts, scoring->normalise, session->shared.view.active, scoring->scores, err));
   scoring->seconds = host->seconds;
+  scoring->processor_seconds = host->processor_seconds;
   return RP_OK;
 }
 

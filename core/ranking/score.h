@@ -8,6 +8,7 @@
 #include "core/data/dataset.h"
 #include "core/ranking/plugin.h"
 #include "core/ranking/select.h"
+#include "core/ranking/watch.h"
 #include "core/state/state.h"
 
 /* Which images criteria look at (rule 6). */
@@ -19,11 +20,12 @@ typedef struct {
 /* One criterion to score with. Its scores do not depend on which others are in the pass. */
 typedef struct {
   const rp_plugin *plugin;
-  const rp_value *options; /* one per option of the plugin, in its order; NULL where it has none */
+  const rp_value *options; /* one per option of the plugin, in its order; NULL: their defaults */
   rp_normalise normalise;  /* already resolved: the plugin's default or what the file says */
   float *scores;           /* [n_filters], written: normalised; NaN for inactive filters */
   float *raw;              /* [n_filters] or NULL: before normalisation */
   double seconds; /* written: time spent in the plugin itself, services included; what was measured for an earlier criterion is free */
+  double processor_seconds; /* written: the same, as this thread's time on the processor: what other programs do does not count */
 
   /* What it would drop. A plugin that has `choose` decides the set itself (checked: exact count, only candidates, limits kept: else
    * RP_EPLUGIN); else rp_select does. */
@@ -44,6 +46,7 @@ typedef struct {
   rp_score_data data;
   void (*log)(void *user, const char *line); /* what plugins say; may be NULL */
   void *user;
+  const rp_watch_options *watch; /* who wants to know of calls that do not come back; NULL = nobody */
 } rp_scoring_pass;
 
 /* Scores with all `n` criteria in one pass (batches of 250, evaluation mode), and selects for those that ask for it. Errors: RP_EPLUGIN

@@ -6,6 +6,8 @@
 #include "core/ranking/select.h"
 #include "experiments/config/yaml.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Words ----------------------------------------------------------------------------------- */
@@ -119,8 +121,13 @@ static void add_words(const char *words, rp_text *text) {
   for (const char *at = words, *word; (word = next_word(&at, &n)); i++) rp_text_format(text, "%s%.*s", i ? ", " : "", (int)n, word);
 }
 
+/* A highest value that is here only because there must be one: nobody is told of it before it is passed. */
+static int is_far(double highest) {
+  return highest >= 1e9;
+}
+
 static void add_range(const rp_key *key, rp_text *text) {
-  if (key->highest >= 1e9) {
+  if (is_far(key->highest)) {
     rp_text_add(text, "from ");
     rp_number_add(key->lowest, text);
     return;
@@ -201,6 +208,19 @@ static rp_status refuse(const rp_key *key, const rp_node *value, rp_error *err) 
   return rp_node_fail(value, err, "%s", rp_text_string(&text));
 }
 
+/* A number of the right kind that is too small or too large. */
+static rp_status refuse_range(const rp_key *key, const rp_node *value, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  rp_text_format(&text, "%s is out of range; it must be ", value->text);
+  add_accepted(key, &text);
+  if (is_far(key->highest) && strtod(value->text, NULL) > key->highest) {
+    rp_text_add(&text, ", at most ");
+    rp_number_add(key->highest, &text);
+  }
+  RP_TRY(rp_text_check(&text, err));
+  return rp_node_fail(value, err, "%s", rp_text_string(&text));
+}
+
 static rp_status refuse_word(const char *words, const rp_node *value, rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text text = {0};
   add_found(value, &text);
@@ -257,11 +277,22 @@ static int is_epochs(const rp_node *value) {
   return rp_node_integer(value, &epochs) && epochs > 0 && epochs <= 1000000;
 }
 
+/* Of a size at which a number is whole, if it has a size at all. */
+static int is_huge(const rp_node *value) {
+  return value->kind == RP_NODE_NUMBER && !(fabs(strtod(value->text, NULL)) < 1e17);
+}
+
 static rp_status check_integer(const rp_key *key, const rp_node *value, rp_error *err) {
   int64_t integer;
   if (value->kind == RP_NODE_STRING && rp_word_index(key->words, value->text) >= 0) return RP_OK;
-  if (!rp_node_integer(value, &integer) || (double)integer < key->lowest || (double)integer > key->highest) return refuse(key, value, err);
-  return RP_OK;
+  if (!rp_node_integer(value, &integer)) return is_huge(value) ? refuse_range(key, value, err) : refuse(key, value, err);
+  return (double)integer >= key->lowest && (double)integer <= key->highest ? RP_OK : refuse_range(key, value, err);
+}
+
+static rp_status check_number(const rp_key *key, const rp_node *value, rp_error *err) {
+  double number;
+  if (!rp_node_double(value, &number)) return is_huge(value) ? refuse_range(key, value, err) : refuse(key, value, err);
+  return number >= key->lowest && number <= key->highest ? RP_OK : refuse_range(key, value, err);
 }
 
 /* YAML reads the word off as a flag. */
@@ -270,14 +301,13 @@ static int is_word_off(const rp_key *key, const rp_node *value) {
 }
 
 rp_status rp_key_check_value(const rp_key *key, const rp_node *value, rp_error *err) {
-  double number;
   switch (key->type) {
   case RP_KEY_FLAG:
     return value->kind == RP_NODE_FLAG ? RP_OK : refuse(key, value, err);
   case RP_KEY_INTEGER:
     return check_integer(key, value, err);
   case RP_KEY_NUMBER:
-    return rp_node_double(value, &number) && number >= key->lowest && number <= key->highest ? RP_OK : refuse(key, value, err);
+    return check_number(key, value, err);
   case RP_KEY_PERCENT:
     return is_percent(value) ? RP_OK : refuse(key, value, err);
   case RP_KEY_WORD:

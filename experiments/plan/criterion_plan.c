@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A description is a function of a file's bytes: that it is remembered for the life of the process changes nothing but how often a child is
+ * forked for it. */
+static rp_plugin_descriptions described;
+
 static const char *const SCORE_DATA_NAMES[] = {[RP_SCORE_AUTO] = "auto", [RP_SCORE_TRAIN] = "train", [RP_SCORE_VALIDATION] = "validation"};
 
 /* Options in the plugin's order are canonical: a description lists each once, and texts of values are unique. */
@@ -30,7 +34,7 @@ static rp_status describe_options(const rp_score_data *score, rp_criterion_plan 
 static rp_status resolve(const char *name, const rp_option_text *given, int n_given, int normalise, const rp_score_data *score,
                          const char *rankers, rp_criterion_plan *out, rp_error *err) {
   RP_TRY(rp_plugin_find(rankers, name, &out->path, err));
-  RP_TRY(rp_plugin_describe(out->path, &out->description, err));
+  RP_TRY(rp_plugin_describe_once(&described, out->path, &out->description, err));
   RP_TRY(rp_ranker_options_parse(&out->description, given, n_given, &out->options, err));
   out->normalise = RP_NORMALISE_NONE;
   if (normalise >= 0)

@@ -278,6 +278,13 @@ static rp_status join(builder *self, rp_layer_kind kind, const rp_node *place, c
   return RP_OK;
 }
 
+static rp_status refuse_residual_key(const rp_entry *entry, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  rp_add_suggestion(entry->key, (const char *const[]){"branch", "shortcut"}, 2, &text);
+  RP_TRY(rp_text_check(&text, err));
+  return rp_entry_fail(entry, err, "unknown key '%s' in residual%s", entry->key, rp_text_string(&text));
+}
+
 /* residual: {branch: […], shortcut: […]} → their sum; without a shortcut, the branch's sum with what it reads. */
 static rp_status add_residual(builder *self, const rp_node *map, int *last, rp_error *err) {
   const rp_node *shortcut = rp_node_get(map, "shortcut");
@@ -285,7 +292,7 @@ static rp_status add_residual(builder *self, const rp_node *map, int *last, rp_e
     return rp_node_fail(map, err, "residual is a map with `branch`, and `shortcut` where it is not the input itself");
   for (size_t i = 0; i < map->n; i++)
     if (strcmp(map->entries[i].key, "branch") != 0 && strcmp(map->entries[i].key, "shortcut") != 0)
-      return rp_entry_fail(&map->entries[i], err, "unknown key '%s' in residual; there are: branch, shortcut", map->entries[i].key);
+      return refuse_residual_key(&map->entries[i], err);
   int ends[2];
   RP_TRY(add_branch(self, rp_node_get(map, "branch"), map, *last, &ends[0], err));
   ends[1] = *last;
@@ -328,6 +335,22 @@ static rp_status add_entries(builder *self, const rp_node *list, int *last, rp_e
   return RP_OK;
 }
 
+static int is_read(const rp_model *model, int layer) {
+  for (int reader = layer + 1; reader < model->n_layers; reader++)
+    for (int i = 0; i < model->layers[reader].n_inputs; i++)
+      if (model->layers[reader].inputs[i] == layer) return 1;
+  return 0;
+}
+
+/* What nothing reads could not learn. */
+static rp_status check_readers(const builder *self, rp_error *err) {
+  for (int i = 0; i + 1 < self->model.n_layers; i++)
+    if (!is_read(&self->model, i))
+      return rp_node_fail(self->list->entries[i].value, err, "no layer reads %s; remove it, or name it in a later layer's `from`",
+                          self->model.layers[i].name);
+  return RP_OK;
+}
+
 static rp_status check_last(const builder *self, const rp_node *layers, rp_error *err) {
   const rp_layer_spec *last = &self->model.layers[self->model.n_layers - 1];
   const rp_node *place = layers->entries[layers->n - 1].value;
@@ -344,7 +367,8 @@ static rp_status build_layers(builder *self, const rp_node *layers, rp_error *er
   int last = RP_IMAGE;
   if (layers->n == 0) return rp_node_fail(layers, err, "a model has 1 to %d layers; this one has 0", MOST_LAYERS);
   RP_TRY(add_entries(self, layers, &last, err));
-  return check_last(self, layers, err);
+  RP_TRY(check_last(self, layers, err));
+  return check_readers(self, err);
 }
 
 static rp_status build(const rp_node *model, builder *self, rp_error *err) {

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* As experiments have it by default. */
+static const double RANKER_TIMEOUT_S = 600;
+
 static void ignore_progress(void *user, uint64_t done, uint64_t total) {
   (void)user, (void)done, (void)total;
 }
@@ -32,6 +35,7 @@ static rp_status ask(const rp_session_trial *trial, rp_scoring_result *out, doub
   RP_CLEANUP(free_job)
   rp_score_job job = {.route = {.config = trial->config,
                                 .seed = trial->seed,
+                                .ranker_timeout = RANKER_TIMEOUT_S,
                                 .data = trial->data,
                                 .rankers = trial->rankers,
                                 .states = trial->states,
@@ -58,7 +62,7 @@ static rp_status form_opinions(rp_scoring_result *out, rp_error *err) {
   for (int i = 0; i < out->list.n; i++) {
     const rp_job_scored *said = &out->answer.criteria[i];
     const rp_criterion_plan *plan = &out->list.criteria[i].plan;
-    RP_TRY(rp_criteria_list_name(&out->list, i, &out->names[i], err));
+    RP_TRY(rp_scored_criteria_name(&out->list, i, &out->names[i], err));
     out->opinions[i] = (rp_opinion){.name = out->names[i],
                                     .ranker = plan->description.name,
                                     .options_json = plan->options_json,
@@ -100,7 +104,8 @@ rp_status rp_score_state(rp_store *store, const rp_score_wish *wish, rp_scoring_
   RP_TRY(open_trial(&trial, out, err));
   RP_TRY(rp_would_be_drop_of(out->view.plan, out->state.path_step, wish->p, &out->drop, err));
   int has_validation = out->view.dataset->n[RP_VALIDATION] > 0;
-  RP_TRY(rp_criteria_list_build(&wish->criteria, &out->drop.score, has_validation, out->rankers, out->drop.acting, &out->list, notes, err));
+  RP_TRY(
+      rp_scored_criteria_build(&wish->criteria, &out->drop.score, has_validation, out->rankers, out->drop.acting, &out->list, notes, err));
   RP_TRY(ask(&trial, out, &seconds, err));
   return compare(out, seconds, err);
 }
@@ -111,7 +116,7 @@ void rp_scoring_result_free(rp_scoring_result *result) {
   for (int i = 0; result->names && i < result->list.n; i++) free(result->names[i]);
   free(result->names);
   rp_score_answer_free(&result->answer);
-  rp_criteria_list_free(&result->list);
+  rp_scored_criteria_free(&result->list);
   rp_would_be_drop_free(&result->drop);
   rp_session_free(&result->session);
   free(result->rankers);

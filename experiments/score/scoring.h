@@ -3,7 +3,7 @@
 #define RP_SCORE_SCORING_H
 
 #include "experiments/score/comparison.h"
-#include "experiments/score/criteria_list.h"
+#include "experiments/score/scored_criteria.h"
 #include "experiments/score/stored_state.h"
 #include "experiments/score/would_be_drop.h"
 #include "experiments/work/session.h"
@@ -24,7 +24,7 @@ typedef struct {
   rp_session *session;
   rp_session_view view;
   rp_would_be_drop drop;
-  rp_criteria_list list;
+  rp_scored_criteria list;
   rp_score_answer answer;
   char **names; /* [list.n], of the criteria as shown */
   rp_opinion *opinions;

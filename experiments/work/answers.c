@@ -83,6 +83,13 @@ static rp_status take_failure(rp_ongoing_run *run, int worker, rp_wire *message,
   return fail_task(run, index, cause, text, err);
 }
 
+/* A ranker ended the worker, which could still say how. Its process is collected before it can be given another task. */
+static rp_status take_last_words(rp_ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
+  RP_TRY(take_failure(run, worker, message, err));
+  rp_pool_collect(&run->pool, worker);
+  return rp_pool_restart(&run->pool, worker, err);
+}
+
 static rp_status take_greeting(rp_ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
   run->pool.workers[worker].is_busy = 0;
   if (run->environment_is_known) return RP_OK;
@@ -125,8 +132,8 @@ static rp_status replace_worker(rp_ongoing_run *run, int worker, rp_error *err) 
   if (!from_outside || run->tasks[index].retries++ >= MOST_RETRIES) {
     const char *ranker = ranker_of(run, &run->tasks[index]);
     char text[256];
-    if (ranker && by_signal)
-      snprintf(text, sizeof text, "ranker %s crashed: %s", ranker, strsignal(by_signal));
+    if (ranker && !from_outside)
+      snprintf(text, sizeof text, "ranker %s ended the worker process: %s", ranker, by_signal ? strsignal(by_signal) : "it exited");
     else
       snprintf(text, sizeof text, "the worker process ended: %s", by_signal ? strsignal(by_signal) : "it exited by itself");
     RP_TRY(fail_task(run, index, ranker && !from_outside ? RP_EPLUGIN : RP_EWORKER, text, err));
@@ -146,6 +153,8 @@ rp_status rp_take_message(rp_ongoing_run *run, int worker, rp_wire *message, rp_
     return take_result(run, worker, message, err);
   case RP_WIRE_FAILED:
     return take_failure(run, worker, message, err);
+  case RP_WIRE_LAST_WORDS:
+    return take_last_words(run, worker, message, err);
   case RP_WIRE_SCORES:
     return rp_take_scores(run, worker, message, err);
   case RP_WIRE_PROGRESS: {

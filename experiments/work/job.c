@@ -14,6 +14,7 @@ void rp_job_put(rp_wire *wire, const rp_job *job) {
   rp_wire_start(wire, RP_WIRE_JOB);
   rp_wire_put_string(wire, job->config);
   rp_wire_put_int(wire, (int64_t)job->seed);
+  rp_wire_put_number(wire, job->ranker_timeout);
   rp_wire_put_string(wire, job->data);
   rp_wire_put_string(wire, job->rankers);
   rp_wire_put_string(wire, job->states);
@@ -33,6 +34,7 @@ static rp_status broken(const rp_wire *wire, rp_error *err) {
 
 rp_status rp_job_get(rp_wire *wire, rp_job *job, rp_error *err) {
   *job = (rp_job){.config = rp_wire_get_string(wire), .seed = (uint64_t)rp_wire_get_int(wire)};
+  job->ranker_timeout = rp_wire_get_number(wire);
   job->data = rp_wire_get_string(wire);
   job->rankers = rp_wire_get_string(wire);
   job->states = rp_wire_get_string(wire);

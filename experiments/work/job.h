@@ -10,6 +10,7 @@
 typedef struct {
   const char *config; /* the trial's configuration, canonical JSON */
   uint64_t seed;
+  double ranker_timeout;               /* s of its own that one call of a ranker may take; 0 = no limit */
   const char *data, *rankers, *states; /* folders */
   int from;                            /* path step whose checkpoint is there; -1 = none: start from the root's definition */
   rp_id from_id;                       /* its id (from ≥ 0) */

@@ -143,7 +143,8 @@ void rp_free_shadows(rp_ongoing_run *run);
 rp_status rp_send_scoring(rp_ongoing_run *run, int task, int worker, rp_error *err);
 rp_status rp_take_scores(rp_ongoing_run *run, int worker, rp_wire *message, rp_error *err);
 
-/* A scoring task came to nothing. Of several criteria each is tried alone then; of one, it is the criterion's failure. */
+/* A scoring task came to nothing. Where one criterion is alone, or the only one that the message names, it has failed, and the others are
+ * asked again; else each is asked alone. */
 rp_status rp_fail_scoring(rp_ongoing_run *run, int task, rp_status cause, const char *message, rp_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "experiments/config/yaml.h"
 #include "experiments/plan/ids.h"
 #include "experiments/plan/trial_plan.h"
+#include "experiments/work/last_words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -225,8 +226,13 @@ static rp_status choose(rp_session *session, int step, rp_job_result *result, rp
   RP_TRY(rp_allocate((size_t)plan->n_convs, 1, &skip, err));
   RP_TRY(rp_allocate((size_t)plan->n_filters, sizeof *result->ranks, &result->ranks, err));
   rp_selection selection = rp_plan_selection(plan, drop, skip);
-  rp_scoring_pass pass = {
-      .net = session->net, .state = session->state, .dataset = &session->dataset, .data = drop->score, .log = rp_session_log};
+  rp_watch_options watch = rp_last_words_watch(session->ranker_timeout);
+  rp_scoring_pass pass = {.net = session->net,
+                          .state = session->state,
+                          .dataset = &session->dataset,
+                          .data = drop->score,
+                          .log = rp_session_log,
+                          .watch = &watch};
   rp_selection_record record;
   double start = rp_session_seconds();
   RP_TRY(rp_score_and_choose(&pass, &selection, &scoring, 1, result->set, result->ranks, &record, err));
@@ -340,6 +346,7 @@ static rp_status run_recorded_steps(rp_session *session, const rp_job *job, int 
 
 static rp_status route(rp_session *session, const rp_job *job, int *was_computed, rp_error *err) {
   int next;
+  session->ranker_timeout = job->ranker_timeout;
   RP_TRY(open_trial(session, job, err));
   if (job->to - 1 > session->plan.program.n_steps || (job->n_filters && job->n_filters != session->plan.n_filters))
     return rp_fail(err, RP_EWORKER, "a job does not fit its trial");

@@ -25,6 +25,7 @@ struct rp_session {
   rp_state *state; /* NULL = none */
   rp_id state_id;
   rp_loaded_plugin *plugins; /* a list */
+  double ranker_timeout;     /* of the job at hand */
 };
 
 /* Opens a job's trial and brings the state in memory to the one before the job's last step, as it was recorded: from memory, from the

@@ -3,6 +3,7 @@
 
 #include "core/base/memory.h"
 #include "experiments/config/yaml.h"
+#include "experiments/work/last_words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,8 +112,13 @@ static rp_status score(rp_session *session, shadow_pass *pass, rp_error *err) {
   RP_TRY(check_drop(session, &pass->job->how, err));
   RP_TRY(allocate(session, pass, err));
   RP_TRY(open_criteria(session, pass, err));
-  rp_scoring_pass how = {
-      .net = session->net, .state = session->state, .dataset = &session->dataset, .data = pass->job->score, .log = rp_session_log};
+  rp_watch_options watch = rp_last_words_watch(session->ranker_timeout);
+  rp_scoring_pass how = {.net = session->net,
+                         .state = session->state,
+                         .dataset = &session->dataset,
+                         .data = pass->job->score,
+                         .log = rp_session_log,
+                         .watch = &watch};
   if (pass->n) RP_TRY(rp_score(&how, pass->scorings, pass->n, err));
   return keep_outcome(pass, err);
 }

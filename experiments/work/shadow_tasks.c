@@ -2,6 +2,7 @@
 #include "experiments/work/ongoing_run.h"
 
 #include "core/base/memory.h"
+#include "experiments/work/last_words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,26 +127,41 @@ static rp_status try_each_alone(rp_ongoing_run *run, int index, rp_error *err) {
   return status;
 }
 
+/* The one criterion of a task that a message names; −1 = none, or more than one. */
+static int find_named(const rp_ongoing_run *run, const rp_task *task, const char *message) {
+  const rp_shadow_set *set = rp_shadows_of(run, task->trial);
+  int found = -1, n = 0;
+  for (int i = 0; i < task->n_shadows; i++)
+    if (rp_last_words_are_about(message, set->shadows[task->shadows[i]].plan.description.name)) found = i, n++;
+  return n == 1 ? found : -1;
+}
+
 /* What can pass is not recorded: the next run asks again. */
 static int can_pass(rp_status cause) {
   return cause != RP_EPLUGIN && cause != RP_ENUMERIC && cause != RP_EINPUT && cause != RP_EDATA;
 }
 
-rp_status rp_fail_scoring(rp_ongoing_run *run, int index, rp_status cause, const char *message, rp_error *err) {
-  const rp_task *task = &run->tasks[index];
-  if (task->n_shadows > 1) return try_each_alone(run, index, err);
-  RP_TRY(say_failed(run, task, message, err));
-  RP_CLEANUP(rp_score_answer_free) rp_score_answer unused = {0};
-  RP_TRY(rp_allocate(1, sizeof *unused.criteria, &unused.criteria, err));
-  unused.n = 1;
-  unused.criteria[0].status = cause;
-  RP_TRY(rp_copy_string(message, &unused.criteria[0].message, err));
+static rp_status fail_one(rp_ongoing_run *run, const rp_task *task, int i, rp_status cause, const char *message, rp_error *err) {
   rp_shadowed_drop *drop = rp_drop_of(run, task);
+  RP_TRY(say_failed(run, task, message, err));
   if (can_pass(cause)) {
-    rp_settle(drop, task->shadows[0]);
+    rp_settle(drop, task->shadows[i]);
     run->summary->shadows_failed++;
-  } else
-    RP_TRY(rp_put_answer(run, drop, task->shadows[0], &unused.criteria[0], err));
-  rp_remove_task(run, index);
+    return RP_OK;
+  }
+  RP_CLEANUP(rp_free_pointer) char *copy = NULL;
+  RP_TRY(rp_copy_string(message, &copy, err));
+  const rp_job_scored failure = {.status = cause, .message = copy};
+  return rp_put_answer(run, drop, task->shadows[i], &failure, err);
+}
+
+rp_status rp_fail_scoring(rp_ongoing_run *run, int index, rp_status cause, const char *message, rp_error *err) {
+  rp_task *task = &run->tasks[index];
+  int to_blame = task->n_shadows == 1 ? 0 : cause == RP_EPLUGIN ? find_named(run, task, message) : -1;
+  if (to_blame < 0) return try_each_alone(run, index, err);
+  RP_TRY(fail_one(run, task, to_blame, cause, message, err));
+  task->shadows[to_blame] = task->shadows[--task->n_shadows];
+  task->worker = -1, task->retries = 0;
+  if (task->n_shadows == 0) rp_remove_task(run, index);
   return RP_OK;
 }

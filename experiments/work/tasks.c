@@ -64,6 +64,7 @@ rp_status rp_route_of(rp_ongoing_run *run, const rp_task *task, rp_id in_memory,
   const rp_trial_plan *plan = &run->campaign->plans[task->trial];
   *job = (rp_job){.config = run->campaign->configs[task->trial],
                   .seed = plan->seed,
+                  .ranker_timeout = run->campaign->experiment.ranker_timeout,
                   .data = run->campaign->data_folder,
                   .rankers = run->campaign->rankers,
                   .states = run->options->states,

@@ -2,6 +2,7 @@
 #include "experiments/work/worker.h"
 
 #include "experiments/work/environment.h"
+#include "experiments/work/last_words.h"
 #include "experiments/work/session.h"
 
 #include <signal.h>
@@ -76,6 +77,7 @@ rp_status rp_worker_serve(int fd, rp_error *err) {
   /* Ctrl-C reaches the whole foreground group: the coordinator decides when workers end. They never outlive it. */
   signal(SIGINT, SIG_IGN);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return rp_fail_errno(err, RP_EWORKER, "prctl");
+  RP_TRY(rp_last_words_prepare(fd, err));
   reporter to = {.fd = fd};
   RP_CLEANUP(rp_session_free) rp_session *session = NULL;
   RP_TRY(rp_session_create(report_progress, &to, &session, err));

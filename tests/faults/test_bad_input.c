@@ -69,6 +69,45 @@ static void a_model_whose_shapes_do_not_fit_names_the_layer(void **unused) {
   REFUSE("model: ./no-end.yaml\n" GOOD_DATA GOOD_TRAIN GOOD_SCHEME GOOD_SEEDS, "", "no-end.yaml", "fc");
 }
 
+static void joins_layers_keys_and_numbers_of_a_model_are_refused_before_the_run(void **unused) {
+  (void)unused;
+#define WITH_MODEL "model: ./bad-model.yaml\n" GOOD_DATA GOOD_TRAIN GOOD_SCHEME GOOD_SEEDS
+  write_text("bad-model.yaml",
+             "layers:\n  - branches:\n    - [{conv: {filters: 4}}]\n    - [{max_pool: {kernel: 2}}]\n  - fc: {outputs: classes}\n");
+  REFUSE(WITH_MODEL, "", "bad-model.yaml:3:", "concat1", "4×32×32", "3×16×16");
+  write_text("bad-model.yaml", "layers:\n  - conv: {filters: 4, strides: 2}\n  - fc: {outputs: classes}\n");
+  REFUSE(WITH_MODEL, "", "bad-model.yaml:2:", "strides", "did you mean 'stride'");
+  write_text("bad-model.yaml", "layers:\n  - conv: {filters: 4, name: a}\n  - conv: {filters: 4}\n  - fc: {outputs: classes, from: a}\n");
+  REFUSE(WITH_MODEL, "", "bad-model.yaml:3:", "no layer reads conv2");
+}
+
+static void hyper_parameters_out_of_range_are_refused_with_the_range(void **unused) {
+  (void)unused;
+  REFUSE(GOOD_MODEL GOOD_DATA "train: {epochs: 5, batch: 32, optimizer: {name: sgd, lr: 1e9}}\n" GOOD_SCHEME GOOD_SEEDS, "",
+         "bad.yaml:3:", "train.optimizer.lr: 1e9 is out of range", "0 to 1000000");
+  REFUSE(GOOD_MODEL GOOD_DATA "train: {epochs: 5, batch: 32, optimizer: {name: adam, beta2: 1}}\n" GOOD_SCHEME GOOD_SEEDS, "",
+         "bad.yaml:3:", "train.optimizer.beta2: 1 is out of range", "0 to 0.999999");
+  REFUSE(GOOD_MODEL GOOD_DATA GOOD_TRAIN GOOD_SCHEME GOOD_SEEDS, "--set train.batch=0", "train.batch: 0 is out of range", "1 to 65536");
+}
+
+/* One with an lr that is far too high, one with a weight decay that is: run and status say so of both. */
+static void a_trial_that_diverges_fails_with_epoch_step_and_lr_and_others_go_on(void **unused) {
+  (void)unused;
+  write_text("diverge.yaml",
+             "model: {name: c3, depth: 2, filters: 8}\n" GOOD_DATA
+             "train: {epochs: 3, batch: 32, optimizer: {name: momentum, lr: 0.01}}\n" GOOD_SCHEME GOOD_SEEDS
+             "baseline: false\narms: {good: {}, fast: {train.optimizer.lr: 1e6}, decayed: {train.optimizer.weight_decay: 1e6}}\n");
+  outcome *out = expect_exit(1, "run diverge.yaml --jobs 1 --db diverge.db");
+  expect_text(out, "1 of 3 trials done, 2 failed");
+  expect_text(out, "fast/1 failed after epoch 0: epoch 1, step ");
+  expect_text(out, "decayed/1 failed after epoch 0: epoch 1, step ");
+  assert_rows("diverge.db", "SELECT status, epochs_done FROM v_trials WHERE arm = 'good'", "done 3\n");
+  out = expect_exit(0, "status diverge --db diverge.db");
+  expect_text(out, ", lr 1e+06: ");
+  expect_text(out, ", lr 0.01: ");
+  expect_text(out, "; try a lower learning rate");
+}
+
 static void a_missing_data_folder_says_where_data_come_from(void **unused) {
   (void)unused;
   REFUSE(GOOD_MODEL "data: {name: cifar10}\n" GOOD_TRAIN GOOD_SCHEME GOOD_SEEDS, "--data nowhere", "nowhere", "--data", "REPR_DATA");
@@ -177,6 +216,9 @@ int main(void) {
       cmocka_unit_test(seeds_are_not_empty),
       cmocka_unit_test(a_program_that_does_not_fit_names_the_smallest_total),
       cmocka_unit_test(a_model_whose_shapes_do_not_fit_names_the_layer),
+      cmocka_unit_test(joins_layers_keys_and_numbers_of_a_model_are_refused_before_the_run),
+      cmocka_unit_test(hyper_parameters_out_of_range_are_refused_with_the_range),
+      cmocka_unit_test(a_trial_that_diverges_fails_with_epoch_step_and_lr_and_others_go_on),
       cmocka_unit_test(a_missing_data_folder_says_where_data_come_from),
       cmocka_unit_test(augmentation_that_does_not_fit_the_images_is_refused_before_the_run),
       cmocka_unit_test(rankers_that_cannot_be_used_say_why),

@@ -94,6 +94,36 @@ static void a_model_without_convolutions_has_no_bound(void **unused) {
   assert_true(rp_node_is(rp_node_at(object, "train.of_bound"), RP_NODE_NULL));
 }
 
+/* c3 with BN has gammas to rank by, c3 without has none. */
+static void criteria_are_timed_each_by_itself(void **unused) {
+  (void)unused;
+  outcome *out = expect_exit(0, "bench --model c3,filters=4,bn=on --model c3,filters=4 --batch 4 --seconds 0.001 --images 20 --json "
+                                "--criteria=l2,taylor,bn-scale,oracle-loss");
+  RP_CLEANUP(rp_node_free) rp_node *with = object_of(out, 0);
+  RP_CLEANUP(rp_node_free) rp_node *without = object_of(out, 1);
+  static const char *const KEYS[] = {"criteria.network", "criteria.all", "criteria.seconds.l2", "criteria.seconds.taylor",
+                                     "criteria.seconds.oracle-loss"};
+  for (int i = 0; i < 5; i++) {
+    assert_true(number_at(with, KEYS[i]) > 0);
+    assert_true(number_at(without, KEYS[i]) > 0);
+  }
+  assert_int_equal((int)number_at(with, "criteria.images"), 20);
+  assert_true(number_at(with, "criteria.seconds.bn-scale") > 0);
+  assert_true(rp_node_is(rp_node_at(without, "criteria.seconds.bn-scale"), RP_NODE_NULL));
+  /* Each oracle pass sees 20 images 12 times over. */
+  assert_true(number_at(without, "criteria.seconds.oracle-loss") > number_at(without, "criteria.seconds.l2"));
+}
+
+static void all_criteria_but_the_oracles_are_timed_unless_some_are_named(void **unused) {
+  (void)unused;
+  outcome *out = expect_exit(0, "bench --model c3,filters=4 --batch 4 --seconds 0.001 --images 20 --criteria");
+  expect_text(out, "c3,filters=4: seconds of processor time for 20 scoring images");
+  expect_text(out, "\n  taylor ");
+  expect_text(out, "layer conv1 has no batch norm of its own");
+  expect_text(out, "the network's passes");
+  assert_null(strstr(out->output, "oracle"));
+}
+
 static void people_get_a_table_with_a_legend(void **unused) {
   (void)unused;
   outcome *out = expect_exit(0, "bench --model c3,filters=4 --batch 4 --seconds 0.001");
@@ -112,15 +142,19 @@ static void what_cannot_be_measured_is_refused_with_its_place(void **unused) {
       {"--model c3-author", "did you mean 'c3-authors'?"},
       {"--model c3,pol=off", "--model c3,pol=off: model c3 has no parameter 'pol'; did you mean 'pool'?"},
       {"--model c3,pool", "is written KEY=VALUE"},
-      {"--model c3,filters=0", "model.filters: 0 is not"},
+      {"--model c3,filters=0", "model.filters: 0 is out of range"},
       {"--model 'c3,init=[he'", "no valid YAML"},
       {"--model ./absent.yaml", "absent.yaml: No such file"},
       {"--model ./wide.yaml", "wide.yaml:4:"},
       {"--model c3 --model c4", "there is no model 'c4'"},
-      {"--batch 0", "--batch: 0 is not a whole number (1 to"},
+      {"--batch 0", "--batch: 0 is out of range; it must be a whole number (1 to"},
       {"--batch many", "--batch: 'many' is not a whole number"},
-      {"--threads 0", "--threads: 0 is not"},
+      {"--threads 0", "--threads: 0 is out of range"},
       {"--seconds 0", "--seconds 0: a number above 0"},
+      {"--images 0", "--images 0: a whole number from 1 to"},
+      {"--images auto", "--images auto: a whole number from 1 to"},
+      {"--criteria=tailor", "did you mean taylor?"},
+      {"--criteria=l2,", "is not found"},
       {"--seconds nan", "--seconds nan: a number above 0"},
       {"--seconds 1s", "--seconds 1s: a number above 0"},
       {"c3", "a model is given as --model c3"},
@@ -136,7 +170,8 @@ static void what_cannot_be_measured_is_refused_with_its_place(void **unused) {
 static void help_names_every_option(void **unused) {
   (void)unused;
   outcome *out = expect_exit(0, "bench --help");
-  static const char *const WORDS[] = {"--model", "--batch", "--threads", "--seconds", "--json", "Example: repr bench", "VmHWM"};
+  static const char *const WORDS[] = {"--model",  "--batch", "--threads",           "--seconds", "--criteria",
+                                      "--images", "--json",  "Example: repr bench", "VmHWM"};
   for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) expect_text(out, WORDS[i]);
 }
 
@@ -146,6 +181,8 @@ int main(void) {
       cmocka_unit_test(each_model_is_a_line_in_the_order_given),
       cmocka_unit_test(memory_is_of_the_one_model),
       cmocka_unit_test(a_model_without_convolutions_has_no_bound),
+      cmocka_unit_test(criteria_are_timed_each_by_itself),
+      cmocka_unit_test(all_criteria_but_the_oracles_are_timed_unless_some_are_named),
       cmocka_unit_test(people_get_a_table_with_a_legend),
       cmocka_unit_test(what_cannot_be_measured_is_refused_with_its_place),
       cmocka_unit_test(help_names_every_option),

@@ -132,7 +132,7 @@ static void a_criterion_that_crashes_costs_its_own_scores_and_the_exit_status(vo
            built_file("tests/plugins/misbehaves.so"));
   outcome *out = expect_exit(1, arguments);
   expect_text(out, "  1 taylor ");
-  expect_text(out, "no scores: ranker misbehaves crashed: Segmentation fault");
+  expect_text(out, "no scores: ranker misbehaves: score crashed: Segmentation fault");
   expect_text(out, "  2 l2 ");
   snprintf(arguments, sizeof arguments, "score loss/1@2 --db small.db --ranker '{name: %s, deed: returns-nan}'",
            built_file("tests/plugins/misbehaves.so"));

@@ -214,7 +214,7 @@ static void a_shadow_that_misbehaves_leaves_the_trial_done_and_the_others_scored
   /* at two drops: taylor, random, behaves; `crashes` is listed twice and is one */
   expect_text(out, "shadow rankers: 6 answers, 6 of them computed");
   expect_text(out, "; 12 failed");
-  expect_text(out, "shadow of l2/1 at epoch 1: ranker misbehaves crashed: Segmentation fault");
+  expect_text(out, "shadow of l2/1 at epoch 1: ranker misbehaves: score crashed: Segmentation fault");
   assert_rows("bad.db", "SELECT status FROM v_trials", "done\n");
   assert_rows(
       "bad.db",
@@ -222,7 +222,7 @@ static void a_shadow_that_misbehaves_leaves_the_trial_done_and_the_others_scored
       "= 'misbehaves' GROUP BY 1, 2 ORDER BY 1",
       "behaves scored 2 NULL\n"
       "chooses-too-many failed 2 ranker misbehaves chose 5 filters, but exactly 4 are to be d\n"
-      "crashes failed 2 ranker misbehaves crashed: Segmentation fault\n"
+      "crashes failed 2 ranker misbehaves: score crashed: Segmentation fault\n"
       "fails-to-create failed 2 ranker misbehaves: nothing could be created\n"
       "fails-to-observe failed 2 ranker misbehaves: nothing to be seen\n"
       "fails-with-a-message failed 2 ranker misbehaves: the moon is full\n"
@@ -241,14 +241,14 @@ static void a_shadow_that_misbehaves_leaves_the_trial_done_and_the_others_scored
 
   out = expect_exit(0, "status --db bad.db");
   expect_text(out, "misbehaves {\"deed\":\"crashes\"}");
-  expect_text(out, "at 2 drops: ranker misbehaves crashed: Segmentation fault");
+  expect_text(out, "at 2 drops: ranker misbehaves: score crashed: Segmentation fault");
   expect_text(expect_exit(0, "show l2/1 --db bad.db"),
               "ranker misbehaves: layer conv2, filter 7: its importance is NaN (or was never set)");
   /* a cause that stays is not tried again, unless that is asked for */
   out = expect_exit(0, "run bad.yaml --jobs 1 --db bad.db");
   expect_text(out, "6 answers, 0 of them computed in 0.0 s; 12 failed");
   out = expect_exit(0, "run bad.yaml --jobs 1 --db bad.db --retry");
-  expect_text(out, "shadow of l2/1 at epoch 1: ranker misbehaves crashed: Segmentation fault");
+  expect_text(out, "shadow of l2/1 at epoch 1: ranker misbehaves: score crashed: Segmentation fault");
   expect_text(out, "6 answers, 0 of them computed");
 }
 

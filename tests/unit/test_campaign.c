@@ -71,6 +71,36 @@ static void rule_27_a_trial_is_named_by_what_its_criterion_calls_itself_and_not_
   assert_string_equal(campaign.notes, "b/1 is the same trial as a/1\n");
 }
 
+static int n_lines(const char *path) {
+  FILE *file = fopen(path, "r");
+  int n = 0;
+  for (int c; file && (c = fgetc(file)) != EOF;) n += c == '\n';
+  if (file) fclose(file);
+  return n;
+}
+
+/* The plugin writes a line into the file REPR_TEST_LOADS whenever it is loaded. */
+static void a_file_is_loaded_once_for_however_many_trials_and_drops(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  char arms[1024], loads[300];
+  const char *path = copy_of("tests/plugins/notes_loads.so", "notes.so", 0);
+  snprintf(loads, sizeof loads, "%s/loads", test_folder());
+  assert_int_equal(setenv("REPR_TEST_LOADS", loads, 1), 0);
+  snprintf(arms, sizeof arms,
+           "  a: {scheme.ranker: %s, scheme.n: 3, train.epochs: 9}\n  b: {scheme.ranker: %s, scheme.p: 50}\nseeds: [1, 2, 3]\n", path,
+           path);
+  assert_ok(open_campaign(arms, &err), err);
+  assert_int_equal(campaign.experiment.n_trials, 6);
+  assert_int_equal(n_lines(loads), 1);
+  rp_campaign_free(&campaign);
+  /* a file that was built anew is another one */
+  copy_of("tests/plugins/notes_loads.so", "notes.so", 8);
+  assert_ok(open_campaign(arms, &err), err);
+  assert_int_equal(n_lines(loads), 2);
+  unsetenv("REPR_TEST_LOADS");
+}
+
 /* The digest of CIFAR-10 is that of the whole set, however it is split: the root has to tell splits apart. */
 static void rule_26_another_split_is_another_root(void **unused) {
   (void)unused;
@@ -270,6 +300,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(rule_27_a_criterions_default_may_be_written_out_or_not, close_campaign),
       cmocka_unit_test_teardown(rule_27_a_trial_is_named_by_what_its_criterion_calls_itself_and_not_by_a_path, close_campaign),
+      cmocka_unit_test_teardown(a_file_is_loaded_once_for_however_many_trials_and_drops, close_campaign),
       cmocka_unit_test_teardown(rule_26_another_split_is_another_root, close_campaign),
       cmocka_unit_test_teardown(trials_that_come_out_equal_are_one, close_campaign),
       cmocka_unit_test_teardown(equal_baselines_are_one_and_both_arms_are_compared_with_it, close_campaign),

@@ -110,7 +110,7 @@ static void set_wins_over_arms_and_names_itself_in_messages(void **unused) {
   assert_at(0, "scheme.ranker", "{\"name\":\"ortho\",\"variant\":\"authors\"}");
   assert_int_equal(experiment.trials[1].seed, 5);
   rp_experiment_free(&experiment);
-  assert_set_refused(TOTAL, "train.batch=0", RP_EINPUT, "--set train.batch=0: train.batch: 0 is not a whole number");
+  assert_set_refused(TOTAL, "train.batch=0", RP_EINPUT, "--set train.batch=0: train.batch: 0 is out of range; it must be a whole number");
   assert_set_refused(TOTAL, "train.bach=1", RP_EINPUT, "--set train.bach=1: unknown key 'bach' in train; did you mean 'batch'?");
   assert_set_refused(TOTAL, "sed=1", RP_EINPUT, "'sed' is no key");
   assert_set_refused(TOTAL, "train.batch", RP_EUSAGE, "--set KEY=VALUE");

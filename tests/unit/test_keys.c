@@ -27,7 +27,7 @@ static void every_key_of_the_documentation_is_accepted(void **unused) {
       "schedule: constant}\n"
       "scheme: {name: repr, anything: 3}\n"
       "score: {data: validation, images: 500}\n"
-      "seeds: [1, 2, 3]\nbaseline: true\narms: {}\nsweep: {}\nzip: []\nexclude: []\nshadow: [all, {name: ortho, variant: authors}]\n");
+      "seeds: [1, 2, 3]\nbaseline: true\nranker_timeout: 30.5\narms: {}\nsweep: {}\nzip: []\nexclude: []\nshadow: [all, {name: ortho, variant: authors}]\n");
   assert_accepted("train: {optimizer: {name: nesterov, lr: 0.01, momentum: 0.9, weight_decay: 0, decay: weights}, "
                   "schedule: {name: staircase, factor: 0.5, every: 30, unit: epochs, restart: cycles}}");
   assert_accepted("train: {optimizer: {name: rmsprop, lr: 0.01, alpha: 0.9, epsilon: 1e-6, weight_decay: 0, decay: all}, "
@@ -71,30 +71,43 @@ static void a_value_of_the_wrong_type_or_range_is_refused_with_what_is_accepted(
     const char *yaml, *part;
   } CASES[] = {
       {"train: {batch: many}", "test:1:16: train.batch: 'many' is not a whole number (1 to 65536)"},
-      {"train: {batch: 0}", "train.batch: 0 is not a whole number (1 to 65536)"},
+      {"train: {batch: 0}", "train.batch: 0 is out of range; it must be a whole number (1 to 65536)"},
       {"train: {batch: 1.5}", "train.batch: 1.5 is not a whole number"},
       {"train: {epochs: 0}", "train.epochs: 0 is not a whole number (from 1) or {after: one}"},
       {"train: {epochs: {after: 0}}", "train.epochs: a map is not a whole number"},
       {"train: {epochs: rest}", "train.epochs: 'rest' is not"},
       {"train: {optimizer: {lr: fast}}", "train.optimizer.lr: 'fast' is not a number (0 to 1000000)"},
-      {"train: {optimizer: {lr: -1}}", "train.optimizer.lr: -1 is not a number"},
+      {"train: {optimizer: {lr: -1}}", "train.optimizer.lr: -1 is out of range; it must be a number (0 to 1000000)"},
+      {"train: {optimizer: {lr: 1e9}}", "test:1:25: train.optimizer.lr: 1e9 is out of range; it must be a number (0 to 1000000)"},
+      {"train: {optimizer: {lr: 1e400}}", "train.optimizer.lr: 1e400 is out of range; it must be a number (0 to 1000000)"},
+      {"train: {batch: 1e30}", "train.batch: 1e30 is out of range; it must be a whole number (1 to 65536)"},
+      {"data: {name: cifar10, train: 2e9}",
+       "data.train: 2e9 is out of range; it must be a whole number (from 1) or all, at most 1000000000"},
       {"train: {optimizer: adm}", "train.optimizer: 'adm' is not known here; did you mean 'adam'?"},
       {"train: {optimizer: lion}", "train.optimizer: 'lion' is not known here; there are: sgd, momentum, nesterov, rmsprop, adam, adamw"},
-      {"train: {optimizer: {name: momentum, momentum: 1.1}}", "test:1:47: train.optimizer.momentum: 1.1 is not a number (0 to 1)"},
-      {"train: {optimizer: {name: adam, beta1: 1}}", "test:1:40: train.optimizer.beta1: 1 is not a number (0 to 0.999999)"},
-      {"train: {optimizer: {name: adam, beta2: -0.1}}", "train.optimizer.beta2: -0.1 is not a number (0 to 0.999999)"},
-      {"train: {optimizer: {name: adamw, epsilon: 0}}", "train.optimizer.epsilon: 0 is not a number (0.000000000001 to 1000)"},
-      {"train: {optimizer: {name: rmsprop, alpha: 1}}", "train.optimizer.alpha: 1 is not a number (0 to 0.999999)"},
-      {"train: {optimizer: {name: adam, weight_decay: -1}}", "train.optimizer.weight_decay: -1 is not a number (0 to 1000000)"},
+      {"train: {optimizer: {name: momentum, momentum: 1.1}}",
+       "test:1:47: train.optimizer.momentum: 1.1 is out of range; it must be a number (0 to 1)"},
+      {"train: {optimizer: {name: adam, beta1: 1}}",
+       "test:1:40: train.optimizer.beta1: 1 is out of range; it must be a number (0 to 0.999999)"},
+      {"train: {optimizer: {name: adam, beta2: -0.1}}", "train.optimizer.beta2: -0.1 is out of range; it must be a number (0 to 0.999999)"},
+      {"train: {optimizer: {name: adamw, epsilon: 0}}",
+       "train.optimizer.epsilon: 0 is out of range; it must be a number (0.000000000001 to 1000)"},
+      {"train: {optimizer: {name: rmsprop, alpha: 1}}", "train.optimizer.alpha: 1 is out of range; it must be a number (0 to 0.999999)"},
+      {"train: {optimizer: {name: adam, weight_decay: -1}}",
+       "train.optimizer.weight_decay: -1 is out of range; it must be a number (0 to 1000000)"},
       {"train: {optimizer: {decay: biases}}", "train.optimizer.decay: 'biases' is not known here; there are: all, weights"},
       {"train: {schedule: cosinus}", "train.schedule: 'cosinus' is not known here; did you mean 'cosine'?"},
-      {"train: {schedule: {name: staircase, every: 0}}", "test:1:44: train.schedule.every: 0 is not a whole number (from 1)"},
+      {"train: {schedule: {name: staircase, every: 0}}",
+       "test:1:44: train.schedule.every: 0 is out of range; it must be a whole number (from 1)"},
       {"train: {schedule: {name: staircase, every: 1.5}}", "train.schedule.every: 1.5 is not a whole number (from 1)"},
-      {"train: {schedule: {name: staircase, factor: 2}}", "train.schedule.factor: 2 is not a number (0.000001 to 1)"},
-      {"train: {schedule: {name: exponential, factor: 0}}", "train.schedule.factor: 0 is not a number (0.000001 to 1)"},
-      {"train: {schedule: {name: cyclical, low: -1}}", "train.schedule.low: -1 is not a number (0 to 1000000)"},
-      {"train: {schedule: {name: cyclical, half_period: 0}}", "train.schedule.half_period: 0 is not a whole number (from 1)"},
-      {"train: {schedule: {name: cosine, warm_up: -1}}", "train.schedule.warm_up: -1 is not a whole number (0 to 1000000)"},
+      {"train: {schedule: {name: staircase, factor: 2}}", "train.schedule.factor: 2 is out of range; it must be a number (0.000001 to 1)"},
+      {"train: {schedule: {name: exponential, factor: 0}}",
+       "train.schedule.factor: 0 is out of range; it must be a number (0.000001 to 1)"},
+      {"train: {schedule: {name: cyclical, low: -1}}", "train.schedule.low: -1 is out of range; it must be a number (0 to 1000000)"},
+      {"train: {schedule: {name: cyclical, half_period: 0}}",
+       "train.schedule.half_period: 0 is out of range; it must be a whole number (from 1)"},
+      {"train: {schedule: {name: cosine, warm_up: -1}}",
+       "train.schedule.warm_up: -1 is out of range; it must be a whole number (0 to 1000000)"},
       {"train: {schedule: {name: cosine, unit: batches}}", "train.schedule.unit: 'batches' is not known here; there are: epochs, steps"},
       {"train: {schedule: {name: cosine, restart: on}}", "train.schedule.restart: on is not one of off, cycles"},
       {"train: {schedule: {name: cosine, restart: cycle}}", "train.schedule.restart: 'cycle' is not known here; did you mean 'cycles'?"},
@@ -104,10 +117,10 @@ static void a_value_of_the_wrong_type_or_range_is_refused_with_what_is_accepted(
       {"train: 5", "train: 5 is not a map"},
       {"data: cifar11",
        "data: 'cifar11' is not known here; did you mean 'cifar10'? There are: shapes, cifar10, cifar100, mnist, fashion-mnist"},
-      {"data: {validation: -1}", "data.validation: -1 is not a whole number"},
+      {"data: {validation: -1}", "data.validation: -1 is out of range; it must be a whole number"},
       {"baseline: 1", "baseline: 1 is not on or off"},
       {"name: [x]", "name: a list is not a string"},
-      {"score: {images: 0}", "score.images: 0 is not a whole number (from 1) or auto"},
+      {"score: {images: 0}", "score.images: 0 is out of range; it must be a whole number (from 1) or auto"},
       {"model: [c3]", "model: a list is not a name or a map with a name"},
       {"sweep: [1]", "sweep: a list is not a map"},
       {"shadow: all", "shadow: 'all' is not a list of names"},
@@ -141,7 +154,7 @@ static void augmentation_is_none_or_a_list_or_a_map_of_changes(void **unused) {
   assert_refused("data: {augment: [crop: 4, flip, crop: 5]}", "data.augment: 'crop' stands here twice");
   assert_refused("data: {augment: [none, flip]}", "unknown key 'none' in data.augment; there are: flip, crop, cutout");
   assert_refused("data: {augment: [crop]}", "data.augment.crop: on is not a whole number (0 to 1023)");
-  assert_refused("data: {augment: {crop: -1}}", "test:1:24: data.augment.crop: -1 is not a whole number");
+  assert_refused("data: {augment: {crop: -1}}", "test:1:24: data.augment.crop: -1 is out of range; it must be a whole number (0 to 1023)");
   assert_refused("data: {augment: [[flip]]}", "a list is not none, a list or a map of its keys");
 }
 

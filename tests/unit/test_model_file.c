@@ -149,13 +149,120 @@ static void a_model_whose_shapes_do_not_fit_is_refused_with_its_place(void **unu
       "layers:\n  - max_pool: {kernel: 15, stride: 32, padding: valid}\n  - max_pool: {padding: valid}\n  - fc: {outputs: classes}\n",
       "pool2: a kernel of 2×2 does not fit into an input of 3×1×1");
   assert_refused("layers:\n  - fc: {outputs: 4}\n  - conv: {filters: 4}\n  - fc: {outputs: classes}\n",
-                 "net.yaml:3:11: layers[1].conv: conv1: a conv layer needs maps, and its input is the 4 features of an fc");
+                 "net.yaml:3:11: layers[1].conv: conv1: conv needs maps, and its input is the 4 features of an fc");
   assert_refused("layers:\n  - max_pool: {kernel: 20}\n  - fc: {outputs: classes}\n", "pool1: kernel is 20; a max_pool's must be 1 to 15");
   assert_refused("layers:\n  - conv: {filters: 4}\n", "the last layer is conv1 (conv), not an fc");
   assert_refused("layers:\n  - fc: {outputs: 9}\n", "the last layer, fc1, has 9 outputs, but the data have 10 classes");
   assert_refused("layers:\n  - conv: {filters: 4, kernel: 3, padding: 3}\n  - fc: {outputs: classes}\n",
                  "padding of 3 around a kernel of 3×3");
   assert_refused("layers:\n  - fc: {outputs: 1000000}\n  - fc: {outputs: classes}\n", "weights");
+}
+
+/* Both branches of a structure, or the layers that `from` names, with both shapes. */
+static void joins_of_unequal_shapes_are_refused_with_both(void **unused) {
+  (void)unused;
+  assert_refused("layers:\n  - branches:\n    - [{conv: {filters: 4}}]\n    - [{max_pool: {kernel: 2}}]\n  - fc: {outputs: classes}\n",
+                 "net.yaml:3:5: layers[0].branches: concat1: its inputs are 4×32×32 and 3×16×16 (C×H×W); a concat needs equal heights");
+  assert_refused(
+      "layers:\n  - conv: {filters: 4}\n  - conv: {filters: 6, stride: 2}\n  - concat: {from: [conv1, conv2]}\n  - fc: {outputs: classes}\n",
+      "net.yaml:4:13: layers[2].concat: concat1: its inputs are 4×32×32 and 6×16×16 (C×H×W)");
+  assert_refused("layers:\n  - conv: {filters: 4}\n  - residual:\n      branch: [{conv: {filters: 8}}]\n  - fc: {outputs: classes}\n",
+                 "net.yaml:4:7: layers[1].residual: add1: its inputs are 8×32×32 and 4×32×32 (C×H×W); a sum needs equal ones");
+  assert_refused("layers:\n  - dense: [{conv: {filters: 8, stride: 2}}]\n  - fc: {outputs: classes}\n",
+                 "layers[0].dense: concat1: its inputs are 3×32×32 and 8×16×16 (C×H×W)");
+  assert_refused("layers:\n  - conv: {filters: 4}\n  - pad_channels: {channels: 3}\n  - fc: {outputs: classes}\n",
+                 "pad1: pads to 3 channels, and its input has 4 already");
+}
+
+static void inputs_and_structures_that_cannot_be_are_refused(void **unused) {
+  (void)unused;
+  assert_refused("layers:\n  - conv: {filters: 4}\n  - add: {from: [conv1]}\n  - fc: {outputs: classes}\n",
+                 "net.yaml:3:10: layers[1].add: add1: add takes 2 to 8 inputs, not 1");
+  assert_refused("layers:\n  - conv: {filters: 4}\n  - add: {from: [conv1, conv2]}\n  - fc: {outputs: classes}\n",
+                 "net.yaml:3:25: layers[1].add.from[1]: no layer before this one is called 'conv2'");
+  assert_refused("layers:\n  - conv: {filters: 4, name: a}\n  - conv: {filters: 4, name: b}\n  - fc: {outputs: classes, from: a}\n",
+                 "net.yaml:3:11: layers[1].conv: no layer reads b; remove it");
+  assert_refused("layers:\n  - residual: {brunch: []}\n  - fc: {outputs: classes}\n",
+                 "net.yaml:2:16: unknown key 'brunch' in residual; did you mean 'branch'? There are: branch, shortcut");
+  assert_refused("layers:\n  - residual: 3\n  - fc: {outputs: classes}\n", "layers[0].residual: residual is a map with `branch`");
+  assert_refused("layers:\n  - residual: {shortcut: []}\n  - fc: {outputs: classes}\n", "layers[0].residual: a list of layers is missing");
+  assert_refused("layers:\n  - branches: [[{conv: {filters: 4}}]]\n  - fc: {outputs: classes}\n",
+                 "layers[0].branches: branches is a list of 2 to 8 lists of layers");
+}
+
+static void a_layers_numbers_out_of_range_are_refused_with_the_range(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *layer, *part;
+  } CASES[] = {
+      {"conv: {filters: 0}", "net.yaml:2:21: layers[0].conv.filters: 0 is out of range; it must be a whole number (1 to 65536)"},
+      {"conv: {filters: 4, kernel: 0}", "layers[0].conv.kernel: 0 is out of range; it must be a whole number (1 to 1024)"},
+      {"conv: {filters: 4, stride: 2000}", "layers[0].conv.stride: 2000 is out of range; it must be a whole number (1 to 1024)"},
+      {"conv: {filters: 4, padding: -1}",
+       "layers[0].conv.padding: -1 is out of range; it must be a whole number (0 to 1024) or same, valid"},
+      {"conv: {filters: 4, init: {name: truncated-normal, sigma: -1}}", "init.sigma: -1 is out of range; it must be a number (0 to 1000)"},
+      {"dropout: {rate: 1}", "layers[0].dropout.rate: 1 is out of range; it must be a number (0 to 0.999999)"},
+      {"drop_path: {rate: -0.1}", "layers[0].drop_path.rate: -0.1 is out of range"},
+      {"batch_norm: {momentum: 1.5}", "layers[0].batch_norm.momentum: 1.5 is out of range; it must be a number (0 to 1)"},
+      {"batch_norm: {epsilon: 0}", "layers[0].batch_norm.epsilon: 0 is out of range"},
+      {"dropout: {rate: half}", "layers[0].dropout.rate: 'half' is not a number (0 to 0.999999)"},
+      {"relu: {slope: 0.1}", "unknown key 'slope' in relu; there are: name, from"},
+      {"add: {from: [a, b], weight: 2}", "unknown key 'weight' in add; there are: name, from"},
+  };
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    char yaml[160];
+    snprintf(yaml, sizeof yaml, "layers:\n  - %s\n  - fc: {outputs: classes}\n", CASES[i].layer);
+    assert_refused(yaml, CASES[i].part);
+  }
+}
+
+/* Who reads whom, by hand: a block with the identity, one with a shortcut of its own, a dense one, branches of which one is the input. */
+static void structures_become_layers_with_their_inputs(void **unused) {
+  (void)unused;
+  static const char *const FILE_TEXT = "layers:\n"
+                                       "  - conv: {filters: 4, name: stem}\n"                          /* 0 */
+                                       "  - residual:\n"                                               /* 2: add of 1, 0 */
+                                       "      branch: [{conv: {filters: 4}}]\n"                        /* 1 */
+                                       "  - residual:\n"                                               /* 6: add of 4, 5 */
+                                       "      branch: [{conv: {filters: 8, stride: 2}}, relu: ]\n"     /* 3, 4 */
+                                       "      shortcut: [{pad_channels: {channels: 8, stride: 2}}]\n"  /* 5, reads 2 */
+                                       "  - dense: [{batch_norm: {relu: on}}, {conv: {filters: 3}}]\n" /* 7, 8; 9: concat of 6, 8 */
+                                       "  - branches:\n"                                               /* 12: concat of 10, 9, 11 */
+                                       "    - [{conv: {filters: 2}}]\n"
+                                       "    - []\n"
+                                       "    - [{max_pool: {kernel: 3, stride: 1}}]\n"
+                                       "  - add: {from: [concat2, concat2]}\n" /* 13 */
+                                       "  - fc: {outputs: classes}\n";         /* 14 */
+  static const struct {
+    rp_layer_kind kind;
+    const char *name;
+    int n_inputs, inputs[3];
+  } EXPECTED[] = {{RP_CONV, "stem", 1, {RP_IMAGE}},
+                  {RP_CONV, "conv2", 1, {0}},
+                  {RP_ADD, "add1", 2, {1, 0}},
+                  {RP_CONV, "conv3", 1, {2}},
+                  {RP_RELU, "relu1", 1, {3}},
+                  {RP_PAD_CHANNELS, "pad1", 1, {2}},
+                  {RP_ADD, "add2", 2, {4, 5}},
+                  {RP_BATCH_NORM, "bn1", 1, {6}},
+                  {RP_CONV, "conv4", 1, {7}},
+                  {RP_CONCAT, "concat1", 2, {6, 8}},
+                  {RP_CONV, "conv5", 1, {9}},
+                  {RP_MAX_POOL, "pool1", 1, {9}},
+                  {RP_CONCAT, "concat2", 3, {10, 9, 11}},
+                  {RP_ADD, "add3", 2, {12, 12}},
+                  {RP_FC, "fc1", 1, {13}}};
+  rp_model model;
+  rp_error err = {0};
+  assert_ok(build_file(FILE_TEXT, "", &model, &err), err);
+  assert_int_equal(model.n_layers, sizeof EXPECTED / sizeof EXPECTED[0]);
+  for (int i = 0; i < model.n_layers; i++) {
+    assert_int_equal(model.layers[i].kind, EXPECTED[i].kind);
+    assert_string_equal(model.layers[i].name, EXPECTED[i].name);
+    assert_int_equal(model.layers[i].n_inputs, EXPECTED[i].n_inputs);
+    assert_memory_equal(model.layers[i].inputs, EXPECTED[i].inputs, (size_t)EXPECTED[i].n_inputs * sizeof(int));
+  }
+  rp_model_free(&model);
 }
 
 static void mistakes_in_a_model_file_are_refused_with_their_place(void **unused) {
@@ -195,6 +302,10 @@ int main(void) {
       cmocka_unit_test(padding_is_same_valid_or_a_number),
       cmocka_unit_test(the_json_for_ids_is_the_expanded_list_however_it_was_written),
       cmocka_unit_test(a_model_whose_shapes_do_not_fit_is_refused_with_its_place),
+      cmocka_unit_test(joins_of_unequal_shapes_are_refused_with_both),
+      cmocka_unit_test(inputs_and_structures_that_cannot_be_are_refused),
+      cmocka_unit_test(a_layers_numbers_out_of_range_are_refused_with_the_range),
+      cmocka_unit_test(structures_become_layers_with_their_inputs),
       cmocka_unit_test(mistakes_in_a_model_file_are_refused_with_their_place),
       cmocka_unit_test(a_wrong_parameter_is_refused_where_it_was_given),
   };

@@ -371,13 +371,13 @@ static void models_whose_shapes_do_not_fit_are_refused(void **unused) {
   assert_refused(&m, "conv1: padding of 3");
   good_model(&m);
   m.layers[2].outputs = 9;
-  assert_refused(&m, "fc1: the last layer is a fc with an output of 9×1×1 (C×H×W); it must be an fc of 10 outputs");
+  assert_refused(&m, "fc1: the last layer must be an fc of 10 outputs, one per class; this is fc with an output of 9×1×1 (C×H×W)");
   good_model(&m);
   m.model.n_layers = 2;
-  assert_refused(&m, "pool1: the last layer is a max_pool with an output of 4×4×4");
+  assert_refused(&m, "pool1: the last layer must be an fc of 10 outputs, one per class; this is max_pool with an output of 4×4×4");
   good_model(&m);
   add_conv(&m, 4, 3, 1), add_fc(&m, 10);
-  assert_refused(&m, "conv2: a conv layer needs maps, and its input is the 10 features of an fc");
+  assert_refused(&m, "conv2: conv needs maps, and its input is the 10 features of an fc");
   good_model(&m);
   m.layers[1].inputs[0] = 5;
   assert_refused(&m, "pool1: its input is layer 6, which does not stand before it");
@@ -409,7 +409,7 @@ static void models_with_impossible_numbers_are_refused(void **unused) {
   assert_refused(&m, "pool1: kernel is 16; a max_pool's must be 1 to 15");
   good_model(&m);
   m.layers[0].n_inputs = 2;
-  assert_refused(&m, "conv1: 2 inputs");
+  assert_refused(&m, "conv1: conv takes one input, not 2");
   good_model(&m);
   m.layers[1].kind = RP_N_LAYER_KINDS;
   assert_refused(&m, "pool1: unknown kind");

@@ -401,11 +401,11 @@ static void joins_of_maps_that_do_not_fit_are_refused_with_both_shapes(void **un
   begin_model(&m, 3, 8, 8, 3);
   add_fc(&m, 5);
   pad_channels(&m, last_of(&m), 6, 1), add_fc(&m, 3);
-  assert_refused(&m, "pad1: a pad_channels layer needs maps, and its input is the 5 features of an fc");
+  assert_refused(&m, "pad1: pad_channels needs maps, and its input is the 5 features of an fc");
   begin_model(&m, 3, 8, 8, 3);
   add_fc(&m, 5);
   pool_on(&m, RP_AVG_POOL, last_of(&m), 2, 2), add_fc(&m, 3);
-  assert_refused(&m, "avg_pool1: a avg_pool layer needs maps");
+  assert_refused(&m, "avg_pool1: avg_pool needs maps");
 }
 
 static void numbers_of_inputs_that_a_kind_does_not_take_are_refused(void **unused) {
@@ -414,13 +414,13 @@ static void numbers_of_inputs_that_a_kind_does_not_take_are_refused(void **unuse
   begin_model(&m, 3, 8, 8, 3);
   int a = conv_bn(&m, RP_IMAGE, 4, 3, 1, 1);
   join(&m, RP_ADD, a, -1, -1, -1), add_fc(&m, 3);
-  assert_refused(&m, "add1: 1 inputs; a add has 2 to 8");
+  assert_refused(&m, "add1: add takes 2 to 8 inputs, not 1");
   m.layers[last_of(&m) - 1].n_inputs = RP_MAX_INPUTS + 1;
-  assert_refused(&m, "add1: 9 inputs; a add has 2 to 8");
+  assert_refused(&m, "add1: add takes 2 to 8 inputs, not 9");
   m.layers[last_of(&m) - 1].n_inputs = 2, m.layers[last_of(&m) - 1].inputs[1] = last_of(&m);
   assert_refused(&m, "add1: its input is layer");
   m.layers[last_of(&m) - 1].inputs[1] = a, m.layers[1].n_inputs = 2;
-  assert_refused(&m, "bn1: 2 inputs; a batch_norm has one");
+  assert_refused(&m, "bn1: batch_norm takes one input, not 2");
 }
 
 static void numbers_out_of_range_are_refused_with_the_layers_name(void **unused) {

@@ -41,8 +41,6 @@ static void score_with(bench *b, const rp_plugin *plugin, const rp_value *option
   assert_ok(rp_score(&b->pass, &scoring, 1, &err), err);
 }
 
-static const rp_value DEFAULT = {.size = sizeof(rp_value)};
-
 /* ---- Values ---------------------------------------------------------------------------------- */
 
 /* Σ_m a_m · dL/da_m is the derivative of the loss when the map is scaled by s, at s = 1. */
@@ -183,7 +181,7 @@ static void rule_5_the_test_split_is_read_by_no_criterion(void **unused) {
   rp_scoring scorings[6];
   for (int i = 0; i < 6; i++) {
     plugins[i] = load_plugin(files[i]);
-    scorings[i] = (rp_scoring){.plugin = &plugins[i], .options = &DEFAULT, .normalise = RP_NORMALISE_LAYER_L2, .scores = scores[i]};
+    scorings[i] = (rp_scoring){.plugin = &plugins[i], .normalise = RP_NORMALISE_LAYER_L2, .scores = scores[i]};
   }
   scorings[3].raw = raw;
   rp_error err = {0};
@@ -193,7 +191,7 @@ static void rule_5_the_test_split_is_read_by_no_criterion(void **unused) {
   }
   /* One pass for all gives each the bits that it has alone; raw scores are those before normalisation. */
   for (int i = 0; i < 6; i++) {
-    score_with(b, &plugins[i], &DEFAULT, RP_NORMALISE_LAYER_L2, alone);
+    score_with(b, &plugins[i], NULL, RP_NORMALISE_LAYER_L2, alone);
     assert_memory_equal(alone, scores[i], sizeof alone);
   }
   score_with(b, &plugins[3], NULL, RP_NORMALISE_NONE, alone);
@@ -208,7 +206,7 @@ static void criteria_of_weights_need_no_data_set(void **unused) {
   b->pass.dataset = NULL;
   rp_plugin ortho = load_plugin("rankers/ortho.so"), taylor = load_plugin("rankers/taylor.so");
   float scores[SMALL_F];
-  score_with(b, &ortho, &DEFAULT, RP_NORMALISE_NONE, scores);
+  score_with(b, &ortho, NULL, RP_NORMALISE_NONE, scores);
   rp_scoring scoring = {.plugin = &taylor, .scores = scores};
   rp_error err = {0};
   assert_fails(rp_score(&b->pass, &scoring, 1, &err), RP_EINPUT, err, "ranker taylor: it looks at images, but no data set is open");

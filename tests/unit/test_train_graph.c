@@ -1,24 +1,12 @@
 /* test_train_graph.c: epochs of nets with BN, joins and what is drawn: what stays where it is, what moves, and that it moves alike. */
-#include "core/base/memory.h"
-#include "core/data/batches.h"
 #include "core/loss/cross_entropy.h"
-#include "core/ops/drop.h"
-#include "core/ops/train.h"
-#include "core/probes/evaluate.h"
+#include "core/ops/regrow.h"
 #include "core/state/checkpoint.h"
 #include "tests/datasets.h"
 #include "tests/graphs.h"
-#include "tests/layouts.h"
-#include "tests/reference_net.h"
+#include "tests/training.h"
 
 #include <unistd.h>
-
-#define FREED_NET                                                                                                                          \
-  RP_CLEANUP(rp_net_free)                                                                                                                  \
-  rp_net
-#define FREED_STATE                                                                                                                        \
-  RP_CLEANUP(rp_state_free)                                                                                                                \
-  rp_state
 
 enum { SEED = 5, BATCH = 16, N_STEPS = 3 };
 static const rp_train_options MOMENTUM = {
@@ -48,135 +36,120 @@ static rp_train_record train(rp_net *net, rp_state *state, const rp_train_option
   return record;
 }
 
-/* Every third filter, and all of the first conv but two. */
-static void drop_some(const rp_net *net, rp_state *state) {
-  uint8_t set[256] = {0};
-  const rp_layout *layout = rp_net_layout(net);
-  assert_true(layout->n_filters <= 256);
-  for (int f = 0; f < layout->n_filters; f++) set[f] = f < layout->convs[0].K ? f > 1 : f % 3 == 0;
-  rp_error err = {0};
-  assert_ok(rp_drop_filters(state, set, 1, &err), err);
+static course course_of(int s, rp_net *net) {
+  return (course){.name = STRUCTURES[s].name, .net = net, .dataset = &data.dataset, .options = MOMENTUM};
 }
 
 /* ---- Rules 8 to 10 --------------------------------------------------------------------------- */
 
-/* Rule 10 in the words of the reference: what belongs to an absent channel or reads one. [n_parameters] */
-static uint8_t *frozen_parameters(const rp_net *net, const rp_state *state) {
-  const rp_layout *layout = rp_net_layout(net);
-  uint8_t *closed = calloc((size_t)layout->n_filters, 1), *frozen = calloc(layout->n_parameters, 1);
-  float *image = floats(TEST_PIXELS);
-  assert_true(closed && frozen);
-  rp_state_closed(state, closed);
-  reference *r = reference_create(net, 1, state->parameters, closed, image);
-  for (int t = 0; t < layout->n_tensors; t++) {
-    const rp_tensor *tensor = &layout->tensors[t];
-    const int from = r->model->layers[tensor->layer].inputs[0];
-    for (size_t i = 0; i < size_of_tensor(tensor); i++) {
-      const size_t unit = i / (size_t)tensor->E, k = unit / (size_t)tensor->C, c = unit % (size_t)tensor->C;
-      const int reads = tensor->kind == RP_CONV_WEIGHT || tensor->kind == RP_FC_WEIGHT;
-      frozen[tensor->offset + i] = r->is_absent[tensor->layer][k] || (reads && from != RP_IMAGE && r->is_absent[from][c]);
-    }
-  }
-  reference_free(r);
-  free(closed), free(image);
-  return frozen;
-}
-
-/* Momentum and weight decay reach every parameter, and each batch moves running statistics; what is frozen keeps its bits all the same. */
-static void rule_10_what_is_frozen_keeps_every_bit_in_each_structure_running_statistics_included(void **unused) {
+/* Gradients, weight decay, momentum and step counts reach every parameter, and each batch moves running statistics; what is frozen keeps
+ * its bits all the same. */
+static void rule_10_what_is_frozen_keeps_every_bit_in_each_structure_under_each_optimizer(void **unused) {
   (void)unused;
   make_dataset(&data, BATCH * N_STEPS, 0, 0);
   for (int s = 0; s < N_STRUCTURES; s++) {
     FREED_NET *net = net_of_structure(s);
-    FREED_STATE *state = initial_state(net, &MOMENTUM);
-    train(net, state, &MOMENTUM);
-    drop_some(net, state);
-    FREED_STATE *before = copy_of(state);
-    RP_CLEANUP(rp_free_pointer) uint8_t *frozen = frozen_parameters(net, state);
-    train(net, state, &MOMENTUM);
-    train(net, state, &MOMENTUM);
-    int n_frozen[RP_BN_VARIANCE + 1] = {0}, n_free = 0, n_moved = 0;
-    for (int t = 0; t < state->layout->n_tensors; t++) {
-      const rp_tensor *tensor = &state->layout->tensors[t];
-      const int is_trained = rp_tensor_is_trained(tensor->kind);
-      for (size_t i = tensor->offset; i < tensor->offset + size_of_tensor(tensor); i++) {
-        const int is_same = memcmp(&state->parameters[i], &before->parameters[i], sizeof(float)) == 0;
-        const int is_same_slot = memcmp(&state->slots[0][i], &before->slots[0][i], sizeof(float)) == 0;
-        const size_t unit = tensor->first_unit + (i - tensor->offset) / (size_t)tensor->E;
-        assert_int_equal(state->steps[unit] - before->steps[unit], is_trained && !frozen[i] ? 2 * N_STEPS : 0);
-        if (!frozen[i]) {
-          n_free++, n_moved += !is_same && (is_same_slot == !is_trained);
-          continue;
-        }
-        n_frozen[tensor->kind]++;
-        if (!is_same || !is_same_slot)
-          fail_msg("%s: %s of %s moved: value %zu", STRUCTURES[s].name, rp_tensor_name(tensor->kind),
-                   rp_net_model(net)->layers[tensor->layer].name, i - tensor->offset);
-      }
+    for (int o = 0; o < RP_N_OPTIMIZERS; o++) {
+      course c = course_of(s, net);
+      c.options.optimizer = OPTIMIZERS[o];
+      frozen_counts counts = assert_frozen_values_keep_their_bits(&c);
+      assert_each_kind_was_frozen(&c, &counts);
+      if (counts.n_still > 0) fail_msg("%s: of %d values that are free %d stood still", c.name, counts.n_free, counts.n_still);
     }
-    assert_true(n_frozen[RP_CONV_WEIGHT] > 0 && n_frozen[RP_FC_WEIGHT] > 0);
-    if (rp_net_sub_batch(net, 64) == 64) assert_true(n_frozen[RP_BN_MEAN] > 0 && n_frozen[RP_BN_GAMMA] > 0);
-    if (n_moved != n_free) fail_msg("%s: of %d values that are free %d moved", STRUCTURES[s].name, n_free, n_moved);
-    assert_memory_equal(state->at_drop, before->at_drop, state->layout->n_parameters * sizeof(float));
   }
 }
 
-/* With any other values in what is frozen, whole epochs are the same to the last bit. */
 static void rule_8_what_is_frozen_does_not_reach_the_loss_of_any_structure(void **unused) {
   (void)unused;
   make_dataset(&data, BATCH * N_STEPS, 0, 0);
   for (int s = 0; s < N_STRUCTURES; s++) {
     FREED_NET *net = net_of_structure(s);
-    FREED_STATE *state = initial_state(net, &MOMENTUM);
-    drop_some(net, state);
-    RP_CLEANUP(rp_free_pointer) uint8_t *frozen = frozen_parameters(net, state);
-    FREED_STATE *wild = copy_of(state);
-    for (size_t i = 0; i < state->layout->n_parameters; i++)
-      if (frozen[i]) wild->parameters[i] = 100 - (float)(i % 7);
-    rp_train_record a = train(net, state, &MOMENTUM), b = train(net, wild, &MOMENTUM);
-    assert_true(a.train_loss == b.train_loss && a.train_acc == b.train_acc);
-    for (size_t i = 0; i < state->layout->n_parameters; i++)
-      if (!frozen[i]) assert_memory_equal(&state->parameters[i], &wild->parameters[i], sizeof(float));
-    uint8_t closed[256];
-    rp_state_closed(state, closed);
-    rp_evaluation evaluations[2];
-    rp_error err = {0};
-    assert_ok(rp_evaluate(net, state->parameters, closed, &data.dataset, RP_TRAIN, NULL, 0, NULL, &evaluations[0], &err), err);
-    assert_ok(rp_evaluate(net, wild->parameters, closed, &data.dataset, RP_TRAIN, NULL, 0, NULL, &evaluations[1], &err), err);
-    assert_true(evaluations[0].loss == evaluations[1].loss);
+    course c = course_of(s, net);
+    assert_frozen_values_do_not_reach_the_loss(&c);
   }
 }
 
-/* At the gate: behind BN and ReLU where those are the filter's. 0 and −0 are 0. */
 static void rule_8_maps_of_dropped_filters_are_exactly_zero_in_each_structure(void **unused) {
   (void)unused;
   make_dataset(&data, BATCH * N_STEPS, 0, 0);
   for (int s = 0; s < N_STRUCTURES; s++) {
     FREED_NET *net = net_of_structure(s);
-    FREED_STATE *state = initial_state(net, &MOMENTUM);
-    train(net, state, &MOMENTUM);
-    drop_some(net, state);
-    train(net, state, &MOMENTUM);
-    uint8_t closed[256], labels[4];
-    rp_state_closed(state, closed);
-    float images[4 * TEST_PIXELS];
-    rp_batches_fill(&data.dataset, RP_TRAIN, NULL, 0, 4, images, labels);
-    rp_executor *executor;
-    const float *logits, *maps;
-    rp_error err = {0};
-    assert_ok(rp_net_executor(net, 4, RP_RUN_OBSERVE, &executor, &err), err);
-    assert_ok(rp_executor_load(executor, state->parameters, closed, &err), err);
-    assert_ok(rp_executor_forward(executor, images, &logits, &err), err);
-    for (int f = 0; f < state->layout->n_filters; f++) {
-      const int index = rp_conv_of_filter(state->layout, f);
-      const rp_conv *conv = &state->layout->convs[index];
-      assert_ok(rp_executor_maps(executor, index, &maps, &err), err);
-      int n_nonzero = 0;
-      const int size = conv->out_height * conv->out_width;
-      for (int n = 0; n < 4; n++)
-        for (int i = 0; i < size; i++) n_nonzero += maps[(n * conv->K + f - conv->first_filter) * size + i] != 0;
-      if (closed[f]) assert_int_equal(n_nonzero, 0);
-      if (!closed[f] && f < 2) assert_true(n_nonzero > 0);
+    course c = course_of(s, net);
+    assert_dropped_maps_are_zero(&c);
+  }
+}
+
+/* ---- Rule 18 --------------------------------------------------------------------------------- */
+
+/* Marks what regrown filters own: their rows of a conv's weights, biases, channels of a BN of their own. [n_parameters] */
+static uint8_t *owned_by_dropped(const rp_state *state) {
+  const rp_layout *layout = state->layout;
+  uint8_t *owned = calloc(layout->n_parameters, 1);
+  assert_non_null(owned);
+  for (int f = 0; f < layout->n_filters; f++) {
+    const rp_conv *conv = &layout->convs[rp_conv_of_filter(layout, f)];
+    const int tensors[] = {conv->weight, conv->bias, conv->bn, conv->bn + 1, conv->bn + 2, conv->bn + 3};
+    for (int i = 0; i < 6 && state->filters[f].dropped; i++) {
+      if (tensors[i] < 0 || (i >= 2 && conv->bn == 0)) continue;
+      const rp_tensor *tensor = &layout->tensors[tensors[i]];
+      const size_t row = (size_t)tensor->C * (size_t)tensor->E;
+      memset(owned + tensor->offset + (size_t)(f - conv->first_filter) * row, 1, row);
+    }
+  }
+  return owned;
+}
+
+/* What a regrow did to one value that is trained: a filter's state is new, so is a reader's unless it is kept; all else is as it was. */
+static int is_regrown_right(const rp_state *state, const rp_state *before, size_t i, size_t unit, int is_owned, int is_reader) {
+  int n_zero = 0, n_same = 0;
+  for (int s = 0; s < state->n_slots; s++) {
+    n_zero += state->slots[s][i] == 0;
+    n_same += has_same_bits(state->slots[s], before->slots[s], i);
+  }
+  const int is_same = has_same_bits(state->parameters, before->parameters, i);
+  if (is_owned || is_reader) return n_zero == state->n_slots && state->steps[unit] == 0 && (is_owned || !is_same);
+  return n_same == state->n_slots && state->steps[unit] == before->steps[unit] && is_same;
+}
+
+static void check_regrow(const course *c, rp_regrow_readers readers) {
+  FREED_STATE *state = initial_state_of(c, SEED);
+  train_on(c, state);
+  drop_some(c, state);
+  train_on(c, state);
+  FREED_STATE *before = copy_of(state);
+  FREED_BYTES *frozen = frozen_parameters(c->net, state), *owned = owned_by_dropped(state);
+  const rp_regrow_options how = {.mode = RP_REGROW_RANDOM, .readers = readers};
+  rp_regrow_record record;
+  rp_error err = {0};
+  assert_ok(rp_regrow_filters(c->net, state, &how, &record, &err), err);
+  int n_readers = 0;
+  for (int t = 0; t < state->layout->n_tensors; t++) {
+    const rp_tensor *tensor = &state->layout->tensors[t];
+    for (size_t i = tensor->offset; i < tensor->offset + size_of_tensor(tensor); i++) {
+      const size_t unit = tensor->first_unit + (i - tensor->offset) / (size_t)tensor->E;
+      const int is_reader = frozen[i] && !owned[i];
+      n_readers += is_reader;
+      if (!rp_tensor_is_trained(tensor->kind)) {
+        if (frozen[i]) assert_true(state->parameters[i] == (tensor->kind == RP_BN_VARIANCE ? 1 : 0));
+        if (!frozen[i]) assert_true(has_same_bits(state->parameters, before->parameters, i));
+      } else if (!is_regrown_right(state, before, i, unit, owned[i], is_reader && readers != RP_READERS_KEEP)) {
+        fail_msg("%s, %s: %s of %s, value %zu: its optimizer state is not right", c->name, rp_optimizer_name(c->options.optimizer.kind),
+                 rp_tensor_name(tensor->kind), rp_net_model(c->net)->layers[tensor->layer].name, i - tensor->offset);
+      }
+    }
+  }
+  assert_true(n_readers > 0);
+}
+
+static void rule_18_a_regrow_renews_filters_and_readers_in_each_structure_under_each_optimizer(void **unused) {
+  (void)unused;
+  make_dataset(&data, BATCH * N_STEPS, 0, 0);
+  for (int s = 0; s < N_STRUCTURES; s++) {
+    FREED_NET *net = net_of_structure(s);
+    for (int o = 0; o < RP_N_OPTIMIZERS; o++) {
+      course c = course_of(s, net);
+      c.options.optimizer = OPTIMIZERS[o];
+      for (rp_regrow_readers readers = 0; readers < RP_N_REGROW_READERS; readers++) check_regrow(&c, readers);
     }
   }
 }
@@ -233,17 +206,6 @@ static void rule_26_the_digest_covers_every_running_statistic(void **unused) {
 
 /* ---- What a step is -------------------------------------------------------------------------- */
 
-/* The mean cross-entropy of n rows of logits. */
-static double mean_loss(const double *logits, const uint8_t *labels, int n) {
-  double loss = 0;
-  for (int i = 0; i < n; i++, logits += TEST_CLASSES) {
-    double sum = 0;
-    for (int j = 0; j < TEST_CLASSES; j++) sum += exp(logits[j]);
-    loss += (log(sum) - logits[labels[i]]) / n;
-  }
-  return loss;
-}
-
 /* lr 0 and one batch: nothing moves but the statistics, to where the reference has them; the loss is that of its training mode, and then
  * evaluation's is that of its other mode. */
 static void a_step_moves_running_statistics_by_its_batch_and_evaluation_uses_them(void **unused) {
@@ -264,7 +226,7 @@ static void a_step_moves_running_statistics_by_its_batch_and_evaluation_uses_the
     double losses[2] = {0};
     for (int mode = 0; mode < 2; mode++) {
       r->is_training = mode == 0;
-      losses[mode] = mean_loss(reference_forward(r), labels, BATCH);
+      losses[mode] = mean_loss(reference_forward(r), labels, BATCH, TEST_CLASSES);
     }
     rp_train_record record = train(net, state, &options);
     assert_near(record.train_loss, losses[0], 1e-5);
@@ -299,7 +261,7 @@ static void draws_go_by_an_images_place_in_the_epoch(void **unused) {
   reference *r = reference_create(net, 40, state->parameters, NULL, images);
   r->is_training = 1;
   r->place = (rp_draw_place){.seed = SEED, .epoch = 7};
-  double loss = mean_loss(reference_forward(r), labels, 40);
+  double loss = mean_loss(reference_forward(r), labels, 40, TEST_CLASSES);
   assert_near(train(net, state, &options).train_loss, loss, 1e-6);
   reference_free(r);
 }
@@ -334,9 +296,10 @@ static void with_bn_a_step_follows_the_gradient_of_the_whole_batch(void **unused
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(rule_10_what_is_frozen_keeps_every_bit_in_each_structure_running_statistics_included),
+      cmocka_unit_test(rule_10_what_is_frozen_keeps_every_bit_in_each_structure_under_each_optimizer),
       cmocka_unit_test(rule_8_what_is_frozen_does_not_reach_the_loss_of_any_structure),
       cmocka_unit_test(rule_8_maps_of_dropped_filters_are_exactly_zero_in_each_structure),
+      cmocka_unit_test(rule_18_a_regrow_renews_filters_and_readers_in_each_structure_under_each_optimizer),
       cmocka_unit_test(epochs_of_each_structure_reproduce_bit_for_bit_also_from_a_checkpoint),
       cmocka_unit_test(rule_26_the_digest_covers_every_running_statistic),
       cmocka_unit_test(a_step_moves_running_statistics_by_its_batch_and_evaluation_uses_them),

@@ -1,5 +1,5 @@
-/* criteria_list.c: each word of the command line is what `shadow` would list in an experiment file. */
-#include "experiments/score/criteria_list.h"
+/* scored_criteria.c: each word of the command line is what `shadow` would list in an experiment file. */
+#include "experiments/score/scored_criteria.h"
 
 #include "core/base/memory.h"
 #include "experiments/config/yaml.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Moves the criteria of a set that are not there yet. */
-static rp_status take_over(rp_criteria_list *list, rp_shadow_set *set, rp_error *err) {
+static rp_status take_over(rp_scored_criteria *list, rp_shadow_set *set, rp_error *err) {
   for (int i = 0; i < set->n; i++) {
     int is_new = 1;
     for (int j = 0; j < list->n; j++) is_new &= !rp_criterion_plan_equal(&list->criteria[j].plan, &set->shadows[i].plan);
@@ -20,7 +20,7 @@ static rp_status take_over(rp_criteria_list *list, rp_shadow_set *set, rp_error 
   return RP_OK;
 }
 
-static rp_status add(rp_criteria_list *list, const char *text, const rp_score_data *score, int has_validation, const char *folder,
+static rp_status add(rp_scored_criteria *list, const char *text, const rp_score_data *score, int has_validation, const char *folder,
                      rp_text *notes, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *node = NULL;
   RP_CLEANUP(rp_shadow_set_free) rp_shadow_set set = {0};
@@ -35,7 +35,7 @@ static rp_status add(rp_criteria_list *list, const char *text, const rp_score_da
   return take_over(list, &set, err);
 }
 
-static void put_first(rp_criteria_list *list, const rp_criterion_plan *first) {
+static void put_first(rp_scored_criteria *list, const rp_criterion_plan *first) {
   for (int i = 1; i < list->n; i++) {
     if (!rp_criterion_plan_equal(&list->criteria[i].plan, first)) continue;
     rp_shadow found = list->criteria[i];
@@ -46,30 +46,30 @@ static void put_first(rp_criteria_list *list, const rp_criterion_plan *first) {
 }
 
 static rp_status build(const rp_criteria_wish *wish, const rp_score_data *score, int has_validation, const char *folder,
-                       rp_criteria_list *list, rp_text *notes, rp_error *err) {
+                       rp_scored_criteria *list, rp_text *notes, rp_error *err) {
   if (wish->only_given && !wish->n_rankers) return rp_fail(err, RP_EUSAGE, "--only leaves nothing to score; name criteria with --ranker");
   for (int i = 0; i < wish->n_rankers; i++) RP_TRY(add(list, wish->rankers[i], score, has_validation, folder, notes, err));
   return wish->only_given ? RP_OK : add(list, "all", score, has_validation, folder, notes, err);
 }
 
-rp_status rp_criteria_list_build(const rp_criteria_wish *wish, const rp_score_data *score, int has_validation, const char *folder,
-                                 const rp_criterion_plan *first, rp_criteria_list *out, rp_text *notes, rp_error *err) {
-  *out = (rp_criteria_list){0};
+rp_status rp_scored_criteria_build(const rp_criteria_wish *wish, const rp_score_data *score, int has_validation, const char *folder,
+                                   const rp_criterion_plan *first, rp_scored_criteria *out, rp_text *notes, rp_error *err) {
+  *out = (rp_scored_criteria){0};
   rp_status status = build(wish, score, has_validation, folder, out, notes, err);
   if (status != RP_OK)
-    rp_criteria_list_free(out);
+    rp_scored_criteria_free(out);
   else if (first && !wish->n_rankers)
     put_first(out, first);
   return status;
 }
 
-void rp_criteria_list_free(rp_criteria_list *list) {
+void rp_scored_criteria_free(rp_scored_criteria *list) {
   for (int i = 0; i < list->n; i++) rp_criterion_plan_free(&list->criteria[i].plan);
   free(list->criteria);
-  *list = (rp_criteria_list){0};
+  *list = (rp_scored_criteria){0};
 }
 
-rp_status rp_criteria_list_name(const rp_criteria_list *list, int i, char **name, rp_error *err) {
+rp_status rp_scored_criteria_name(const rp_scored_criteria *list, int i, char **name, rp_error *err) {
   const rp_criterion_plan *plan = &list->criteria[i].plan;
   RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_text_add(&text, plan->description.name);

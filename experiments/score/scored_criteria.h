@@ -1,13 +1,13 @@
-/* criteria_list.h: the criteria that are compared on a state: those that were asked for by name, then the built-in ones. */
-#ifndef RP_SCORE_CRITERIA_LIST_H
-#define RP_SCORE_CRITERIA_LIST_H
+/* scored_criteria.h: the criteria that are compared on a state: those that were asked for by name, then the built-in ones. */
+#ifndef RP_SCORE_SCORED_CRITERIA_H
+#define RP_SCORE_SCORED_CRITERIA_H
 
 #include "experiments/plan/shadows.h"
 
 typedef struct {
   int n;
   rp_shadow *criteria; /* [n], distinct; is_listed = asked for by name. Owned */
-} rp_criteria_list;
+} rp_scored_criteria;
 
 /* How criteria are asked for on the command line. */
 typedef struct {
@@ -18,11 +18,11 @@ typedef struct {
 
 /* `first`: the one that comes first where none was asked for by name; or NULL. `notes`: lines for the user. Errors: RP_EUSAGE, RP_EINPUT,
  * as rp_shadow_set_build. On error *out is empty. The caller frees. */
-rp_status rp_criteria_list_build(const rp_criteria_wish *wish, const rp_score_data *score, int has_validation, const char *folder,
-                                 const rp_criterion_plan *first, rp_criteria_list *out, rp_text *notes, rp_error *err);
-void rp_criteria_list_free(rp_criteria_list *list);
+rp_status rp_scored_criteria_build(const rp_criteria_wish *wish, const rp_score_data *score, int has_validation, const char *folder,
+                                   const rp_criterion_plan *first, rp_scored_criteria *out, rp_text *notes, rp_error *err);
+void rp_scored_criteria_free(rp_scored_criteria *list);
 
 /* "ortho", or where two of that name are in the list, "ortho variant=authors", with what is not its default. The caller frees. */
-rp_status rp_criteria_list_name(const rp_criteria_list *list, int i, char **name, rp_error *err);
+rp_status rp_scored_criteria_name(const rp_scored_criteria *list, int i, char **name, rp_error *err);
 
 #endif
