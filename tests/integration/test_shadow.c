@@ -252,6 +252,22 @@ static void a_shadow_that_misbehaves_leaves_the_trial_done_and_the_others_scored
   expect_text(out, "6 answers, 0 of them computed");
 }
 
+/* One is named by its worker's last words; one ends it without any, and is found when each of the others is asked alone. */
+static void a_shadow_that_hangs_or_ends_the_process_silently_is_found(void **unused) {
+  (void)unused;
+  static const char *const DEEDS[] = {"hangs-in-score", "exits-at-once", "behaves"};
+  write_misbehaving("ends.yaml", "ends", DEEDS, 3);
+  outcome *out = expect_exit(0, "run ends.yaml --jobs 1 --db ends.db --set ranker_timeout=1 --set scheme.n=1 --set train.epochs=3");
+  expect_text(out, "shadow rankers: 3 answers, 3 of them computed");
+  expect_text(out, "; 2 failed");
+  assert_rows("ends.db",
+              "SELECT json_extract(options, '$.options.deed'), outcome, substr(message, 1, 45) FROM shadow_results WHERE ranker = "
+              "'misbehaves' ORDER BY 1",
+              "behaves scored NULL\n"
+              "exits-at-once failed ranker misbehaves ended the worker process: i\n"
+              "hangs-in-score failed ranker misbehaves: score did not come back wi\n");
+}
+
 /* One state that three trials drop from, with another ranker or p. */
 static void a_failure_is_known_to_all_drops_of_a_state(void **unused) {
   (void)unused;
@@ -315,6 +331,7 @@ int main(void) {
       cmocka_unit_test(rule_25_marked_filters_are_no_candidates_of_a_shadow),
       cmocka_unit_test(a_run_killed_while_shadows_are_scored_goes_on_to_the_same_rows),
       cmocka_unit_test(a_shadow_that_misbehaves_leaves_the_trial_done_and_the_others_scored),
+      cmocka_unit_test(a_shadow_that_hangs_or_ends_the_process_silently_is_found),
       cmocka_unit_test(a_failure_is_known_to_all_drops_of_a_state),
       cmocka_unit_test(what_does_not_apply_is_a_failure_only_where_it_is_listed_by_name),
       cmocka_unit_test(a_shadow_that_cannot_be_is_refused_before_anything_is_written),
