@@ -147,8 +147,8 @@ static void the_json_has_everything(void **unused) {
       "\"state\":\"ortho/1@20\",\"experiment\":\"x\"",
       "\"p\":50,\"active_filters\":5,\"would_drop\":3",
       "\"layers\":[{\"name\":\"conv1\",\"filters\":2,\"active\":2},{\"name\":\"conv2\",\"filters\":4,\"active\":3}]",
-      "\"options\":{\"k\":1},\"seconds\":0.5,\"dropped_of_layer\":[2,1],\"scores\":[1,2,null,3,4,5],"
-      "\"ranks\":[5,4,null,3,2,1],\"dropped\":[1,1,0,1,0,0]}",
+      "\"options\":{\"k\":1},\"seconds\":0.5,\"dropped_of_layer\":[2,1],\"scores\":[1,2,null,3,4,5],",
+      "\"scores\":[1,2,null,3,4,5],\"ranks\":[5,4,null,3,2,1],\"dropped\":[1,1,0,1,0,0]}",
       "\"failure\":\"ranker broken: the moon is \\\"full\\\"\"}",
       "\"compared\":[\"a\",\"b, with\",\"flat\"]",
       "\"overlap\":[[1,0.666666667,0.333333333],"};
