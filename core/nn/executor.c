@@ -13,12 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int has_backward(rp_purpose_of_run purpose) {
-  return purpose != RP_RUN_EVALUATE;
-}
-
 static int keeps_gradients(rp_purpose_of_run purpose) {
-  return has_backward(purpose) && purpose != RP_RUN_HESSIAN;
+  return rp_has_backward(purpose) && purpose != RP_RUN_HESSIAN;
 }
 
 /* ---- Making it ------------------------------------------------------------------------------- */
@@ -199,7 +195,17 @@ static void move_relus_into_pools(rp_executor *executor) {
     if (conv->spec->kind != RP_CONV) continue;
     layer->has_relu = conv->has_relu;
     conv->has_relu = 0;
-    link_sparse_gradient(conv, layer, from + 1 == i);
+    if (executor->purpose == RP_RUN_TRAIN) link_sparse_gradient(conv, layer, from + 1 == i);
+  }
+}
+
+/* What is left of the convs' ReLUs: their sums are wanted as they are. */
+static void set_relus_apart(rp_executor *executor) {
+  for (int i = 0; i < executor->net->model.n_layers; i++) {
+    rp_layer *layer = &executor->layers[i];
+    if (layer->spec->kind != RP_CONV) continue;
+    layer->relu_is_apart = layer->has_relu;
+    layer->has_relu = 0;
   }
 }
 
@@ -249,8 +255,9 @@ rp_status rp_executor_create(rp_net *net, int batch, rp_purpose_of_run purpose, 
   executor->purpose = purpose;
   RP_TRY(rp_allocate((size_t)net->model.n_layers, sizeof *executor->layers, &executor->layers, err));
   RP_TRY(make_maps(executor, err));
-  if (has_backward(purpose)) RP_TRY(make_gradients(executor, err));
-  if (purpose == RP_RUN_TRAIN) move_relus_into_pools(executor);
+  if (rp_has_backward(purpose)) RP_TRY(make_gradients(executor, err));
+  if (purpose == RP_RUN_TRAIN || purpose == RP_RUN_REMOVE) move_relus_into_pools(executor);
+  if (purpose == RP_RUN_REMOVE) set_relus_apart(executor);
   if (purpose == RP_RUN_OBSERVE) RP_TRY(make_dense_maps(executor, err));
   RP_TRY(make_scratch(executor, err));
   RP_TRY(make_layers(executor, err));
@@ -359,7 +366,7 @@ static void add_present(const rp_tensor *tensor, const float *gradient, const ui
 }
 
 static rp_status no_backward(const rp_executor *executor, rp_error *err) {
-  if (has_backward(executor->purpose)) return rp_fail(err, RP_ELIBRARY, "an executor for Hessian products keeps no gradients");
+  if (rp_has_backward(executor->purpose)) return rp_fail(err, RP_ELIBRARY, "an executor for Hessian products keeps no gradients");
   return rp_fail(err, RP_ELIBRARY, "an executor for evaluation has no backward pass");
 }
 

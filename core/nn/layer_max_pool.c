@@ -191,7 +191,7 @@ static void take_maxima(const rp_layer *layer) {
 
 static rp_status forward(rp_layer *layer, rp_error *err) {
   (void)err;
-  if (layer->purpose == RP_RUN_EVALUATE) {
+  if (!rp_has_backward(layer->purpose)) {
     take_maxima(layer);
     return RP_OK;
   }

@@ -30,6 +30,10 @@ rp_extent rp_input_extent(const rp_model *model, const rp_extent *extents, int l
 rp_status rp_layout_create(rp_net *net, rp_error *err);
 void rp_layout_free(rp_layout *layout);
 
+/* Opens the kernels' library, where that has not happened: not when the net is created, since a process that only looks at models must not
+ * touch OpenMP (it may fork). Errors: RP_ELIBRARY. (net.c) */
+rp_status rp_net_open_kernels(rp_net *net, rp_error *err);
+
 /* executor.c */
 struct rp_executor {
   rp_net *net;

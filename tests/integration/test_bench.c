@@ -124,6 +124,27 @@ static void all_criteria_but_the_oracles_are_timed_unless_some_are_named(void **
   assert_null(strstr(out->output, "oracle"));
 }
 
+static void the_oracle_is_measured_beside_a_pass_per_filter(void **unused) {
+  (void)unused;
+  outcome *out =
+      expect_exit(0, "bench --oracle --images 7 --model c3,filters=4 --model c3-authors,filters=6 --batch 4 --seconds 0.001 --json");
+  static const int FILTERS[] = {12, 18};
+  for (int i = 0; i < 2; i++) {
+    RP_CLEANUP(rp_node_free) rp_node *object = object_of(out, i);
+    assert_measured(object);
+    assert_int_equal((int)number_at(object, "oracle.images"), 7);
+    assert_int_equal((int)number_at(object, "oracle.filters"), FILTERS[i]);
+    assert_true(number_at(object, "oracle.seconds") > 0 && number_at(object, "oracle.plain_seconds") > 0);
+    assert_true(number_at(object, "oracle.speed_up") > 0);
+    assert_true(number_at(object, "oracle.largest_loss_difference") <= 1e-5);
+  }
+  out = expect_exit(0, "bench --oracle --model c3,filters=4,depth=1 --threads 2 --batch 4 --seconds 0.001");
+  expect_text(out, "speed-up");
+  expect_text(out, "c3,filters=4,depth=1          4      100 ");
+  write_text("linear.yaml", "layers:\n  - fc: {outputs: classes}\n");
+  expect_text(expect_exit(2, "bench --model ./linear.yaml --oracle --batch 4 --seconds 0.001"), "./linear.yaml: it has no filters");
+}
+
 static void people_get_a_table_with_a_legend(void **unused) {
   (void)unused;
   outcome *out = expect_exit(0, "bench --model c3,filters=4 --batch 4 --seconds 0.001");
@@ -170,8 +191,8 @@ static void what_cannot_be_measured_is_refused_with_its_place(void **unused) {
 static void help_names_every_option(void **unused) {
   (void)unused;
   outcome *out = expect_exit(0, "bench --help");
-  static const char *const WORDS[] = {"--model",  "--batch", "--threads",           "--seconds", "--criteria",
-                                      "--images", "--json",  "Example: repr bench", "VmHWM"};
+  static const char *const WORDS[] = {"--model",  "--batch",  "--threads", "--seconds",           "--criteria",
+                                      "--oracle", "--images", "--json",    "Example: repr bench", "VmHWM"};
   for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) expect_text(out, WORDS[i]);
 }
 
@@ -183,6 +204,7 @@ int main(void) {
       cmocka_unit_test(a_model_without_convolutions_has_no_bound),
       cmocka_unit_test(criteria_are_timed_each_by_itself),
       cmocka_unit_test(all_criteria_but_the_oracles_are_timed_unless_some_are_named),
+      cmocka_unit_test(the_oracle_is_measured_beside_a_pass_per_filter),
       cmocka_unit_test(people_get_a_table_with_a_legend),
       cmocka_unit_test(what_cannot_be_measured_is_refused_with_its_place),
       cmocka_unit_test(help_names_every_option),
