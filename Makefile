@@ -21,7 +21,7 @@ ALL_LDFLAGS := $(SANITIZE_FLAGS) -rdynamic $(LDFLAGS)
 LIBRARIES := -ldnnl -llapacke -lopenblas -lyaml -lsqlite3 -lxxhash -lcurl -larchive -lmd -lz -lgomp -ldl -lpthread -lm
 
 LIBRARY_SOURCES := $(filter-out experiments/main.c,$(wildcard core/*/*.c results/*.c plots/*.c experiments/*.c experiments/*/*.c))
-EMBEDDED_OBJECTS := $(patsubst %,$(BUILD)/objects/%.o,$(wildcard results/*.sql plots/*.gp plots/*.csv))
+EMBEDDED_OBJECTS := $(patsubst %,$(BUILD)/objects/%.o,$(wildcard results/*.sql plots/*.gp plots/*.csv rankers/*.template))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/objects/%.o) $(EMBEDDED_OBJECTS)
 RANKERS := $(patsubst rankers/%.c,$(BUILD)/rankers/%.so,$(wildcard rankers/*.c))
 TEST_PLUGINS := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/plugins/*.c))
@@ -58,7 +58,7 @@ $(LIBRARY_OBJECTS) $(BUILD)/objects/experiments/main.o $(RANKERS): $(FLAGS_STAMP
 $(BUILD)/objects/core/nn/optimizer.o: WARNINGS += -fno-math-errno
 
 # What the environment of a computed state says of this build: it moves with every source that touches numbers.
-NUMERIC_SOURCES := $(sort $(wildcard core/*/*.c core/*/*.h rankers/*.c rankers/*.h))
+NUMERIC_SOURCES := $(sort $(wildcard core/*/*.c core/*/*.h))
 ENVIRONMENT_OBJECT := $(BUILD)/objects/experiments/work/environment.o
 $(ENVIRONMENT_OBJECT): $(NUMERIC_SOURCES) $(BUILD)/commit
 $(ENVIRONMENT_OBJECT): WARNINGS += -DRP_BUILD_FLAGS='"$(CFLAGS) $(SANITIZE_FLAGS)"' \
@@ -134,6 +134,7 @@ install: all
 	install $(BUILD)/repr $(DESTDIR)$(PREFIX)/bin/repr
 	install $(RANKERS) $(DESTDIR)$(PREFIX)/lib/repr/rankers
 	install -m 644 rankers/ranker.h $(DESTDIR)$(PREFIX)/include/repr/rankers
+	install -D -m 644 rankers/README.md $(DESTDIR)$(PREFIX)/share/doc/repr/rankers.md
 	cp -r experiments/schemes experiments/models experiments/paper experiments/*.yaml $(DESTDIR)$(PREFIX)/share/repr
 
 # Each parser of files from outside, FUZZ_SECONDS long, from its corpus on. What is found lands in build-fuzz/, as does what the corpora grow by.

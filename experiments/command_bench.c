@@ -1,5 +1,7 @@
 /* command_bench.c: `repr bench`: how fast models run on this machine, beside what their convolutions alone would take. */
+#include "experiments/bench/criteria.h"
 #include "experiments/bench/images.h"
+#include "experiments/bench/oracle_speed.h"
 #include "experiments/bench/speed.h"
 #include "experiments/command.h"
 #include "experiments/config/keys.h"
@@ -15,14 +17,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_JSON = 1, OPTION_SECONDS, MOST_MODELS = 64, MOST_SECONDS = 3600 };
+enum {
+  OPTION_JSON = 1,
+  OPTION_SECONDS,
+  OPTION_CRITERIA,
+  OPTION_ORACLE,
+  OPTION_IMAGES,
+  MOST_MODELS = 64,
+  MOST_SECONDS = 3600,
+  MOST_IMAGES = 1000000
+};
 
 static const char *const DEFAULT_MODELS[] = {"c3-authors", "c3,pool=off", "resnet"};
 
 typedef struct {
   const char *models[MOST_MODELS];
-  int n_models, is_json;
+  int n_models, is_json, with_criteria, with_oracle;
+  const char *criteria; /* NULL: all but the oracles */
   const char *batch, *threads;
+  int n_images; /* 0: not given */
   double seconds;
 } bench_arguments;
 
@@ -32,6 +45,11 @@ static const struct argp_option OPTIONS[] = {
     {"batch", 'b', "N", 0, "Images per training step (default: 64)", 0},
     {"threads", 't', "N", 0, "Threads per kernel (default: 1)", 0},
     {"seconds", OPTION_SECONDS, "S", 0, "Processor time for each number (default: 2)", 0},
+    {"criteria", OPTION_CRITERIA, "NAME|FILE.so,…", OPTION_ARG_OPTIONAL,
+     "Also the seconds that ranking criteria take (default: all but the oracles)", 0},
+    {"oracle", OPTION_ORACLE, 0, 0, "Also how much faster the oracle is than a pass over the images per filter (three of which it takes)",
+     0},
+    {"images", OPTION_IMAGES, "N", 0, "Images that --criteria scores on (default: 5000), and --oracle (default: 100)", 0},
     {"json", OPTION_JSON, 0, 0, "One JSON object per model and line, for programs", 0},
     {0}};
 
@@ -55,6 +73,21 @@ static error_t parse(int key, char *value, struct argp_state *state) {
       argp_error(state, "--seconds %s: a number above 0, at most %d, is expected", value, MOST_SECONDS);
     return 0;
   }
+  case OPTION_CRITERIA:
+    arguments->with_criteria = 1;
+    arguments->criteria = value;
+    return 0;
+  case OPTION_ORACLE:
+    arguments->with_oracle = 1;
+    return 0;
+  case OPTION_IMAGES: {
+    char *end;
+    long n = strtol(value, &end, 10);
+    if (*end || end == value || n < 1 || n > MOST_IMAGES)
+      argp_error(state, "--images %s: a whole number from 1 to %d is expected", value, MOST_IMAGES);
+    arguments->n_images = (int)n;
+    return 0;
+  }
   case OPTION_JSON:
     arguments->is_json = 1;
     return 0;
@@ -75,8 +108,12 @@ static const struct argp ARGP = {
     "are medians of slices that take turns, in processor time of the thread that calls the kernels, so that other programs hardly count; "
     "memory is the largest resident size while training and evaluating (VmHWM), less the pages that are mapped from files.\n\n"
     "Keys of --json: model, batch, threads, onednn; train, evaluate and score with images_per_second and of_bound; bound and evaluate_bound "
-    "with images_per_second; peak_memory_bytes.\n\n"
-    "Example: repr bench --model c3,depth=5,pool=off --model resnet,depth=56 --batch 128",
+    "with images_per_second; peak_memory_bytes; with --criteria, criteria with images, network, all and seconds.NAME; with "
+    "--oracle, oracle with images, filters, seconds, plain_seconds, speed_up and largest_loss_difference (relative, over filters): medians "
+    "of three runs.\n\n"
+    "Example: repr bench --model c3,depth=5,pool=off --model resnet,depth=56 --batch 128\n"
+    "Example: repr bench --model resnet --criteria=taylor,ortho,./mine.so\n"
+    "Example: repr bench --model c3-authors --oracle --images 5000",
     0,
     0,
     0};
@@ -216,23 +253,50 @@ static void add_json_number(const char *name, double number, rp_text *json) {
     rp_number_add(number, json);
 }
 
-static rp_status print_json(const char *model, const rp_speed_options *options, const rp_speed *speed, rp_error *err) {
+/* What is measured: always the speed, the rest where it is asked for. */
+typedef struct {
+  rp_speed_options speed;
+  rp_criteria_list criteria; /* n = 0: none */
+  int n_criteria_images;
+  int n_oracle_images; /* 0: not the oracle */
+  int is_json;
+} wishes;
+
+static void free_wishes(wishes *asked) {
+  rp_criteria_list_free(&asked->criteria);
+}
+
+typedef struct {
+  rp_speed speed;
+  rp_criteria_times criteria;
+  rp_oracle_speed oracle;
+} measured;
+
+static rp_status print_json(const char *model, const wishes *asked, const measured *found, rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text json = {0};
   rp_text_add(&json, "{\"model\":");
   rp_text_add_json_string(&json, model);
-  rp_text_format(&json, ",\"batch\":%d,\"threads\":%d,\"onednn\":", options->batch, options->threads);
+  rp_text_format(&json, ",\"batch\":%d,\"threads\":%d,\"onednn\":", asked->speed.batch, asked->speed.threads);
   rp_text_add_json_string(&json, rp_dnn_version());
   for (rp_speed_kind kind = 0; kind < RP_N_SPEEDS; kind++) {
     rp_text_format(&json, ",\"%s\":{", rp_speed_name(kind));
-    add_json_number("images_per_second", speed->images_per_second[kind], &json);
+    add_json_number("images_per_second", found->speed.images_per_second[kind], &json);
     if (rp_speed_bound(kind) != kind) {
       rp_text_add(&json, ",");
-      add_json_number("of_bound", speed->of_bound[kind], &json);
+      add_json_number("of_bound", found->speed.of_bound[kind], &json);
     }
     rp_text_add(&json, "}");
   }
   rp_text_add(&json, ",");
-  add_json_number("peak_memory_bytes", speed->peak_memory_bytes, &json);
+  add_json_number("peak_memory_bytes", found->speed.peak_memory_bytes, &json);
+  if (asked->criteria.n > 0) {
+    rp_text_add(&json, ",\"criteria\":");
+    rp_criteria_add_json(&asked->criteria, &found->criteria, &json);
+  }
+  if (asked->n_oracle_images > 0) {
+    rp_text_add(&json, ",\"oracle\":");
+    rp_oracle_speed_add_json(&found->oracle, &json);
+  }
   rp_text_add(&json, "}");
   RP_TRY(rp_text_check(&json, err));
   puts(rp_text_string(&json));
@@ -241,29 +305,46 @@ static rp_status print_json(const char *model, const rp_speed_options *options, 
 
 /* ---- The command ----------------------------------------------------------------------------- */
 
-static rp_status measure_all(const model_list *list, const rp_speed_options *options, int is_json, rp_error *err) {
-  if (!is_json) print_head();
-  for (int i = 0; i < list->n; i++) {
-    rp_speed speed;
-    fflush(stdout); /* also so that the child has nothing of it to write again */
-    RP_TRY_IN(rp_speed_measure(&list->models[i].model, options, &speed, err), err, "%s", list->models[i].text);
-    if (is_json)
-      RP_TRY(print_json(list->models[i].text, options, &speed, err));
-    else
-      print_row(list->models[i].text, &speed);
-  }
-  if (!is_json) print_legend(options);
+static rp_status measure_one(const rp_model *model, const char *name, const wishes *asked, measured *out, rp_error *err) {
+  fflush(stdout); /* also so that the child has nothing of it to write again */
+  RP_TRY(rp_speed_measure(model, &asked->speed, &out->speed, err));
+  if (!asked->is_json) print_row(name, &out->speed);
+  fflush(stdout);
+  if (asked->criteria.n > 0)
+    RP_TRY(rp_criteria_measure(model, &asked->criteria, asked->n_criteria_images, asked->speed.threads, &out->criteria, err));
+  if (asked->n_oracle_images > 0) RP_TRY(rp_oracle_speed_measure(model, asked->n_oracle_images, asked->speed.threads, &out->oracle, err));
+  return asked->is_json ? print_json(name, asked, out, err) : RP_OK;
+}
+
+static rp_status measure_all(const model_list *list, const wishes *asked, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) measured *all = NULL;
+  RP_TRY(rp_allocate((size_t)list->n, sizeof *all, &all, err));
+  if (!asked->is_json) print_head();
+  for (int i = 0; i < list->n; i++)
+    RP_TRY_IN(measure_one(&list->models[i].model, list->models[i].text, asked, &all[i], err), err, "%s", list->models[i].text);
+  if (asked->is_json) return RP_OK;
+  print_legend(&asked->speed);
+  for (int i = 0; i < list->n && asked->criteria.n > 0; i++)
+    rp_criteria_print(list->models[i].text, &asked->criteria, &all[i].criteria, all[i].speed.images_per_second[RP_SPEED_TRAIN]);
+  if (asked->n_oracle_images > 0) rp_oracle_speed_print_head();
+  for (int i = 0; i < list->n && asked->n_oracle_images > 0; i++) rp_oracle_speed_print(list->models[i].text, &all[i].oracle);
   return RP_OK;
 }
+
+/* Images where their number is not given: plain passes per filter take long. */
+enum { CRITERIA_IMAGES = 5000, ORACLE_IMAGES = 100 };
 
 rp_status rp_command_bench(int n, char **arguments, rp_error *err) {
   bench_arguments parsed = {.seconds = 2};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
-  rp_speed_options options = {.seconds = parsed.seconds};
   RP_CLEANUP(free_models) model_list list = {0};
-  RP_TRY(read_count("--batch", "train.batch", parsed.batch, &options.batch, err));
-  RP_TRY(read_count("--threads", "train.threads", parsed.threads, &options.threads, err));
+  RP_CLEANUP(free_wishes) wishes asked = {.speed = {.seconds = parsed.seconds}, .is_json = parsed.is_json};
+  asked.n_criteria_images = parsed.n_images ? parsed.n_images : CRITERIA_IMAGES;
+  if (parsed.with_oracle) asked.n_oracle_images = parsed.n_images ? parsed.n_images : ORACLE_IMAGES;
+  RP_TRY(read_count("--batch", "train.batch", parsed.batch, &asked.speed.batch, err));
+  RP_TRY(read_count("--threads", "train.threads", parsed.threads, &asked.speed.threads, err));
   RP_TRY(build_models(&parsed, &list, err));
-  return measure_all(&list, &options, parsed.is_json, err);
+  if (parsed.with_criteria) RP_TRY_IN(rp_criteria_list_open(parsed.criteria, &asked.criteria, err), err, "--criteria");
+  return measure_all(&list, &asked, err);
 }

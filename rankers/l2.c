@@ -85,4 +85,9 @@ const rp_ranker rp_ranker_plugin = {
     .create = create,
     .score = score,
     .destroy = free,
+    .formula = "importance_f = Euclidean norm of the filter's weights / divisor\n"
+               "d = C R S weights per filter; divisor: the root of d (sqrt-d), d or 1 (none); the bias is left out",
+    .citation =
+        "Prakash et al., RePr, CVPR 2019 (weights), after Li et al., Pruning filters for efficient ConvNets, ICLR 2017 (there with L1)",
+    .reduction = "squares summed in double in the order of [C][R][S]",
 };

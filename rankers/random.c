@@ -1,7 +1,8 @@
 /* random.c: no criterion at all; the control that tells what a scheme does whatever it drops.
  *
  * importance_f = uniform(layer, k): a number in (0, 1) keyed by the trial's seed, this ranker's name, the cycle, the layer and the filter,
- * so that it does not depend on which other filters are active. Normalisation: none. Prakash et al., CVPR 2019, Fig. 3 ("random"). */
+ * so that it does not depend on which other filters are active. Reduction: none. Normalisation: none. Prakash et al., CVPR 2019, Fig. 3
+ * ("random"). */
 #include "rankers/ranker.h"
 
 static int score(void *self, const rp_context *context, float *importance, rp_message *message) {
@@ -25,4 +26,8 @@ const rp_ranker rp_ranker_plugin = {
     .flags = RP_STOCHASTIC,
     .normalise = "none",
     .score = score,
+    .formula =
+        "importance_f = a number in (0, 1), uniform, drawn for the trial's seed, this ranker's name, the cycle, the layer and the filter",
+    .citation = "Prakash et al., RePr, CVPR 2019, Fig. 3 (random)",
+    .reduction = "none",
 };

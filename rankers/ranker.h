@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define RP_RANKER_ABI_MAJOR 1
-#define RP_RANKER_ABI_MINOR 0
+#define RP_RANKER_ABI_MINOR 1
 
 #if defined(__GNUC__)
 #define RP_RANKER_EXPORT __attribute__((visibility("default")))
@@ -37,7 +37,8 @@ enum {
   RP_STOCHASTIC = 1 << 5                /* scores depend on uniform(): permuting filters need not permute scores */
 };
 
-/* What functions and services return: 0 is good, anything else an error, whose text stands in the rp_message. */
+/* What functions and services return: 0 is good, anything else an error, whose text stands in the rp_message. NOT_OFFERED: of a service,
+ * that this host does not have it; of create, that the criterion does not apply to this net. */
 enum { RP_RANKER_OK = 0, RP_RANKER_ERROR = 1, RP_RANKER_NOT_OFFERED = 2 };
 
 /* Where a plugin writes why it failed (NUL-terminated). */
@@ -114,7 +115,8 @@ typedef struct rp_ablation {
   double loss;      /* mean over images */
 } rp_ablation;
 
-/* What a plugin is given: the net before the drop, and services. Services may be called from score and choose, not from observe (they
+/* What a plugin is given: the net before the drop, and services. It and all that it leads to are valid during the call only: what is needed
+ * later has to be copied. Services may be called from score and choose, not from observe (they
  * return an error there; log works everywhere). */
 typedef struct rp_context rp_context;
 struct rp_context {
@@ -137,6 +139,9 @@ struct rp_context {
   void (*log)(const rp_context *, const char *line);
 
   void *host; /* the host's own */
+
+  /* Since 1.1. ablate_each with the filters of `set` removed as well: rows of these have n_images 0, too. */
+  int (*ablate_each_beside)(const rp_context *, const uint8_t *set, rp_ablation *each, rp_message *);
 };
 
 /* ---- What is observed ------------------------------------------------------------------------ */
@@ -185,6 +190,10 @@ typedef struct rp_ranker {
   int (*score)(void *self, const rp_context *, float *importance, rp_message *); /* [n_filters], pre-filled with NaN; higher = keep */
   int (*choose)(void *self, const rp_context *, const float *importance, const rp_limits *, uint8_t *drop, rp_message *); /* [n_filters] */
   void (*destroy)(void *self);
+  /* Since 1.1, for `repr rankers info`, in as many lines as it takes; NULL = nothing to say. */
+  const char *formula;   /* importance_f = …, with every symbol, and what each option changes */
+  const char *citation;  /* whose formula it is, and where this one differs */
+  const char *reduction; /* what is summed over what, in which order and precision */
 } rp_ranker;
 
 /* What a plugin defines, once. */

@@ -117,14 +117,19 @@ static inline const double *reference_forward(reference *r) {
   return r->maps[r->model->n_layers - 1].values;
 }
 
-static inline void reference_backward(reference *r, const float *logit_gradients) {
-  reference_map *last = &r->maps[r->model->n_layers - 1];
-  for (size_t i = 0; i < (size_t)r->N * last->size; i++) last->gradients[i] = logit_gradients[i];
+/* From the gradients of the last layer's output, which the caller has set. */
+static inline void reference_backward_from_logits(reference *r) {
   for (int l = r->model->n_layers - 1; l >= 0; l--) {
     /* What is behind the gate multiplies by it: the gradient of a closed gate's output is none. */
     clear_absent(r, l, r->maps[l].gradients);
     reference_layer(r, l, 1);
   }
+}
+
+static inline void reference_backward(reference *r, const float *logit_gradients) {
+  reference_map *last = &r->maps[r->model->n_layers - 1];
+  for (size_t i = 0; i < (size_t)r->N * last->size; i++) last->gradients[i] = logit_gradients[i];
+  reference_backward_from_logits(r);
 }
 
 #endif

@@ -38,3 +38,15 @@ double rp_cross_entropy(const float *logits, const uint8_t *labels, int n_images
   }
   return sum_of_losses;
 }
+
+void rp_cross_entropy_tangent(const float *logits, const float *tangents, int n_images, int n_classes, double scale,
+                              float *gradient_tangents) {
+  for (int n = 0; n < n_images; n++, logits += n_classes, tangents += n_classes, gradient_tangents += n_classes) {
+    const double largest = largest_of(logits, n_classes);
+    double sum = 0, mean = 0;
+    for (int j = 0; j < n_classes; j++) sum += exp(logits[j] - largest);
+    for (int j = 0; j < n_classes; j++) mean += exp(logits[j] - largest) / sum * (double)tangents[j];
+    for (int j = 0; j < n_classes; j++)
+      gradient_tangents[j] = (float)(exp(logits[j] - largest) / sum * ((double)tangents[j] - mean) * scale);
+  }
+}

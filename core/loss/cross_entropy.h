@@ -16,4 +16,12 @@
 double rp_cross_entropy(const float *logits, const uint8_t *labels, int n_images, int n_classes, double scale, float *losses,
                         float *gradients, uint64_t *correct);
 
+/* R{·} of the gradients when the logits move along tangents R{z} (core/nn/tangent.h): with p = softmax(z),
+ *
+ *   R{gradient_nj} = p_nj · (R{z_nj} − Σ_k p_nk R{z_nk}) · scale
+ *
+ *   logits, tangents, gradient_tangents      [N][n_classes], the last one written */
+void rp_cross_entropy_tangent(const float *logits, const float *tangents, int n_images, int n_classes, double scale,
+                              float *gradient_tangents);
+
 #endif

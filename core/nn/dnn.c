@@ -6,7 +6,6 @@
 #include "core/nn/dnn.h"
 
 #include "core/base/memory.h"
-#include "core/nn/dnn_choice.h"
 #include "core/nn/dnn_interface.h"
 
 #include <pthread.h>
@@ -43,12 +42,12 @@ typedef struct {
 struct rp_dnn_conv {
   const rp_dnn *dnn;
   rp_dnn_conv_spec spec;
-  dnnl_primitive_desc_t chosen[3]; /* by rp_dnnl_pass; needed while the passes are made */
-  laid_out weights[3];             /* by rp_dnnl_pass: copies that the kernel reads; of the weight gradient: one backward pass's gradient */
+  dnnl_primitive_desc_t chosen[3]; /* by rp_conv_pass; needed while the passes are made */
+  laid_out weights[3];             /* by rp_conv_pass: copies that the kernel reads; of the weight gradient: one backward pass's gradient */
   float *gradient_sum;             /* over all since the last clear, in the gradient's layout */
   float *bias, *bias_gradient, *bias_sum;
   dnnl_memory_t bias_memory;
-  pass run[3];                          /* by rp_dnnl_pass */
+  pass run[3];                          /* by rp_conv_pass */
   dnnl_memory_t memories[MAX_MEMORIES]; /* all that are to be destroyed */
   int n_memories;
 };
@@ -66,6 +65,10 @@ extern void omp_set_num_threads(int threads);
 
 void rp_dnn_use_threads(const rp_dnn *dnn) {
   omp_set_num_threads(dnn->threads);
+}
+
+int rp_dnn_threads(const rp_dnn *dnn) {
+  return dnn->threads;
 }
 
 rp_status rp_dnn_create(int threads, rp_dnn **out, rp_error *err) {
@@ -161,7 +164,7 @@ static int is_reference(const_dnnl_primitive_desc_t chosen) {
 
 /* One attempt at a pass, with the maps' own layout or with the choice left to oneDNN. Leaves *out NULL where only a reference kernel is
  * offered. */
-static rp_status attempt(rp_dnn_conv *conv, rp_dnnl_pass which, int is_winograd, int leave_open, dnnl_primitive_desc_t *out,
+static rp_status attempt(rp_dnn_conv *conv, rp_conv_pass which, int is_winograd, int leave_open, dnnl_primitive_desc_t *out,
                          rp_error *err) {
   const rp_dnn_conv_spec *spec = &conv->spec;
   RP_CLEANUP(rp_dnnl_forget) rp_dnnl_layout source = {0}, weights = {0}, bias = {0}, output = {0};
@@ -180,7 +183,7 @@ static rp_status attempt(rp_dnn_conv *conv, rp_dnnl_pass which, int is_winograd,
                                      .keeps_for_backward = is_winograd || spec->output_gradient.values != NULL,
                                      .has_relu = spec->has_relu,
                                      .is_winograd = is_winograd};
-  dnnl_status_t status = rp_dnnl_convolution_create(conv->dnn->engine, which, &convolution, conv->chosen[RP_DNNL_FORWARD], out);
+  dnnl_status_t status = rp_dnnl_convolution_create(conv->dnn->engine, which, &convolution, conv->chosen[RP_CONV_FORWARD], out);
   if (status == dnnl_unimplemented || (is_winograd && status == dnnl_invalid_arguments)) {
     *out = NULL;
     return RP_OK;
@@ -193,12 +196,13 @@ static rp_status attempt(rp_dnn_conv *conv, rp_dnnl_pass which, int is_winograd,
   return RP_OK;
 }
 
-static rp_status choose(rp_dnn_conv *conv, rp_dnnl_pass which, rp_error *err) {
+static rp_status choose(rp_dnn_conv *conv, rp_conv_pass which, rp_error *err) {
   static const char *const names[] = {"forward", "weight gradient", "data gradient"};
   const rp_dnn_conv_spec *spec = &conv->spec;
-  if (rp_dnn_prefers_winograd(spec, which)) RP_TRY_IN(attempt(conv, which, 1, 0, &conv->chosen[which], err), err, "%s", names[which]);
-  if (!conv->chosen[which] && spec->convolution == RP_CONVOLUTION_WINOGRAD && rp_dnn_allows_winograd(spec))
-    return rp_fail(err, RP_ELIBRARY, "%s: this oneDNN has no Winograd kernel for it; train.convolution: auto or onednn-direct goes without",
+  if (spec->by[which] == RP_CONV_BY_DNN_WINOGRAD) RP_TRY_IN(attempt(conv, which, 1, 0, &conv->chosen[which], err), err, "%s", names[which]);
+  if (!conv->chosen[which] && spec->by[which] == RP_CONV_BY_DNN_WINOGRAD && spec->insists_on_winograd)
+    return rp_fail(err, RP_ELIBRARY,
+                   "%s: this oneDNN has no Winograd kernel for it; train.convolution: auto, winograd or onednn-direct goes without",
                    names[which]);
   for (int leave_open = 0; leave_open < 2 && !conv->chosen[which]; leave_open++)
     RP_TRY_IN(attempt(conv, which, 0, leave_open, &conv->chosen[which], err), err, "%s", names[which]);
@@ -253,7 +257,7 @@ static rp_status memories_of_map(rp_dnn_conv *conv, const rp_map *map, rp_dnnl_d
   return make_memory(conv, kernels, NULL, theirs, err);
 }
 
-static rp_status read_map(rp_dnn_conv *conv, const rp_map *map, dnnl_query_t what, rp_dnnl_pass which, int name, step *kernel,
+static rp_status read_map(rp_dnn_conv *conv, const rp_map *map, dnnl_query_t what, rp_conv_pass which, int name, step *kernel,
                           rp_error *err) {
   dnnl_memory_t ours, theirs;
   RP_TRY(memories_of_map(conv, map, dnnl_primitive_desc_query_md(conv->chosen[which], what, 0), &ours, &theirs, err));
@@ -263,7 +267,7 @@ static rp_status read_map(rp_dnn_conv *conv, const rp_map *map, dnnl_query_t wha
 }
 
 /* Ends a pass: the kernel, and the way back into the map. `kernel` holds what it reads. */
-static rp_status write_map(rp_dnn_conv *conv, const rp_map *map, dnnl_query_t what, rp_dnnl_pass which, int name, step *kernel,
+static rp_status write_map(rp_dnn_conv *conv, const rp_map *map, dnnl_query_t what, rp_conv_pass which, int name, step *kernel,
                            rp_error *err) {
   dnnl_memory_t ours, theirs;
   pass *run = &conv->run[which];
@@ -280,7 +284,7 @@ static size_t n_weights(const rp_dnn_conv *conv) {
 }
 
 /* Weights, or their gradient, as the kernel of a pass wants them. */
-static rp_status lay_out(rp_dnn_conv *conv, rp_dnnl_pass which, dnnl_query_t what, int name, step *kernel, rp_error *err) {
+static rp_status lay_out(rp_dnn_conv *conv, rp_conv_pass which, dnnl_query_t what, int name, step *kernel, rp_error *err) {
   const rp_dnn_conv_spec *spec = &conv->spec;
   const int64_t dims[4] = {spec->output.channels, spec->source.channels, spec->window.kernel, spec->window.kernel};
   rp_dnnl_description layout = dnnl_primitive_desc_query_md(conv->chosen[which], what, 0);
@@ -295,26 +299,29 @@ static rp_status lay_out(rp_dnn_conv *conv, rp_dnnl_pass which, dnnl_query_t wha
   return RP_OK;
 }
 
+static int is_ours(const rp_dnn_conv *conv, rp_conv_pass which) {
+  return conv->spec.by[which] == RP_CONV_BY_DNN || conv->spec.by[which] == RP_CONV_BY_DNN_WINOGRAD;
+}
+
 static rp_status make_forward(rp_dnn_conv *conv, rp_error *err) {
   step kernel = {0};
-  RP_TRY(choose(conv, RP_DNNL_FORWARD, err));
-  RP_TRY(read_map(conv, &conv->spec.source, dnnl_query_src_md, RP_DNNL_FORWARD, DNNL_ARG_SRC, &kernel, err));
-  RP_TRY(lay_out(conv, RP_DNNL_FORWARD, dnnl_query_weights_md, DNNL_ARG_WEIGHTS, &kernel, err));
+  RP_TRY(read_map(conv, &conv->spec.source, dnnl_query_src_md, RP_CONV_FORWARD, DNNL_ARG_SRC, &kernel, err));
+  RP_TRY(lay_out(conv, RP_CONV_FORWARD, dnnl_query_weights_md, DNNL_ARG_WEIGHTS, &kernel, err));
   if (conv->spec.has_bias) add_argument(&kernel, DNNL_ARG_BIAS, conv->bias_memory);
-  return write_map(conv, &conv->spec.output, dnnl_query_dst_md, RP_DNNL_FORWARD, DNNL_ARG_DST, &kernel, err);
+  return write_map(conv, &conv->spec.output, dnnl_query_dst_md, RP_CONV_FORWARD, DNNL_ARG_DST, &kernel, err);
 }
 
 static rp_status make_data_gradient(rp_dnn_conv *conv, rp_error *err) {
   step kernel = {0};
-  RP_TRY(choose(conv, RP_DNNL_DATA_GRADIENT, err));
-  RP_TRY(read_map(conv, &conv->spec.output_gradient, dnnl_query_diff_dst_md, RP_DNNL_DATA_GRADIENT, DNNL_ARG_DIFF_DST, &kernel, err));
-  RP_TRY(lay_out(conv, RP_DNNL_DATA_GRADIENT, dnnl_query_weights_md, DNNL_ARG_WEIGHTS, &kernel, err));
-  return write_map(conv, &conv->spec.source_gradient, dnnl_query_diff_src_md, RP_DNNL_DATA_GRADIENT, DNNL_ARG_DIFF_SRC, &kernel, err);
+  RP_TRY(choose(conv, RP_CONV_DATA_GRADIENT, err));
+  RP_TRY(read_map(conv, &conv->spec.output_gradient, dnnl_query_diff_dst_md, RP_CONV_DATA_GRADIENT, DNNL_ARG_DIFF_DST, &kernel, err));
+  RP_TRY(lay_out(conv, RP_CONV_DATA_GRADIENT, dnnl_query_weights_md, DNNL_ARG_WEIGHTS, &kernel, err));
+  return write_map(conv, &conv->spec.source_gradient, dnnl_query_diff_src_md, RP_CONV_DATA_GRADIENT, DNNL_ARG_DIFF_SRC, &kernel, err);
 }
 
 static rp_status make_weight_gradient(rp_dnn_conv *conv, rp_error *err) {
   step kernel = {0};
-  const rp_dnnl_pass which = RP_DNNL_WEIGHT_GRADIENT;
+  const rp_conv_pass which = RP_CONV_WEIGHT_GRADIENT;
   RP_TRY(choose(conv, which, err));
   RP_TRY(read_map(conv, &conv->spec.source, dnnl_query_src_md, which, DNNL_ARG_SRC, &kernel, err));
   RP_TRY(read_map(conv, &conv->spec.output_gradient, dnnl_query_diff_dst_md, which, DNNL_ARG_DIFF_DST, &kernel, err));
@@ -349,9 +356,13 @@ rp_status rp_dnn_conv_create(const rp_dnn *dnn, const rp_dnn_conv_spec *spec, rp
   conv->spec = *spec;
   rp_dnn_use_threads(dnn);
   RP_TRY(make_bias(conv, err));
-  RP_TRY(make_forward(conv, err));
-  if (spec->output_gradient.values && !spec->has_own_weight_gradient) RP_TRY(make_weight_gradient(conv, err));
-  if (spec->source_gradient.values) RP_TRY(make_data_gradient(conv, err));
+  const int has_weight_gradient = spec->output_gradient.values && is_ours(conv, RP_CONV_WEIGHT_GRADIENT);
+  const int has_data_gradient = spec->source_gradient.values && is_ours(conv, RP_CONV_DATA_GRADIENT);
+  /* Gradients take the forward kernel as a hint. */
+  if (is_ours(conv, RP_CONV_FORWARD) || has_weight_gradient || has_data_gradient) RP_TRY(choose(conv, RP_CONV_FORWARD, err));
+  if (is_ours(conv, RP_CONV_FORWARD)) RP_TRY(make_forward(conv, err));
+  if (has_weight_gradient) RP_TRY(make_weight_gradient(conv, err));
+  if (has_data_gradient) RP_TRY(make_data_gradient(conv, err));
   *out = conv;
   conv = NULL;
   return RP_OK;
@@ -388,14 +399,14 @@ void rp_dnn_conv_load(rp_dnn_conv *conv, const float *weights, const float *bias
   const size_t n = n_weights(conv);
   for (int which = 0; which < 3; which++) {
     const laid_out *copy = &conv->weights[which];
-    if (which == RP_DNNL_WEIGHT_GRADIENT || !copy->values) continue;
+    if (which == RP_CONV_WEIGHT_GRADIENT || !copy->values) continue;
     for (size_t i = 0; i < n; i++) copy->values[copy->positions[i]] = weights[i];
   }
   if (bias) memcpy(conv->bias, bias, (size_t)conv->spec.output.channels * sizeof *bias);
 }
 
 rp_status rp_dnn_conv_forward(rp_dnn_conv *conv, rp_error *err) {
-  return run_pass(conv, &conv->run[RP_DNNL_FORWARD], err);
+  return run_pass(conv, &conv->run[RP_CONV_FORWARD], err);
 }
 
 RP_VECTORISED static void add_gradient_sum(float *restrict sum, const float *restrict values, size_t n) {
@@ -405,22 +416,26 @@ RP_VECTORISED static void add_gradient_sum(float *restrict sum, const float *res
   for (; i < n; i++) sum[i] += values[i];
 }
 
-rp_status rp_dnn_conv_backward(rp_dnn_conv *conv, rp_error *err) {
-  if (conv->spec.has_own_weight_gradient) return run_pass(conv, &conv->run[RP_DNNL_DATA_GRADIENT], err);
-  RP_TRY(run_pass(conv, &conv->run[RP_DNNL_WEIGHT_GRADIENT], err));
-  const laid_out *gradient = &conv->weights[RP_DNNL_WEIGHT_GRADIENT];
+rp_status rp_dnn_conv_add_weight_gradient(rp_dnn_conv *conv, rp_error *err) {
+  const laid_out *gradient = &conv->weights[RP_CONV_WEIGHT_GRADIENT];
+  if (!gradient->values) return RP_OK;
+  RP_TRY(run_pass(conv, &conv->run[RP_CONV_WEIGHT_GRADIENT], err));
   add_gradient_sum(conv->gradient_sum, gradient->values, gradient->n);
   if (conv->spec.has_bias) add_gradient_sum(conv->bias_sum, conv->bias_gradient, (size_t)conv->spec.output.channels);
-  return run_pass(conv, &conv->run[RP_DNNL_DATA_GRADIENT], err);
+  return RP_OK;
+}
+
+rp_status rp_dnn_conv_data_gradient(rp_dnn_conv *conv, rp_error *err) {
+  return run_pass(conv, &conv->run[RP_CONV_DATA_GRADIENT], err);
 }
 
 void rp_dnn_conv_clear(rp_dnn_conv *conv) {
-  memset(conv->gradient_sum, 0, conv->weights[RP_DNNL_WEIGHT_GRADIENT].n * sizeof(float));
+  memset(conv->gradient_sum, 0, conv->weights[RP_CONV_WEIGHT_GRADIENT].n * sizeof(float));
   if (conv->spec.has_bias) memset(conv->bias_sum, 0, (size_t)conv->spec.output.channels * sizeof(float));
 }
 
 void rp_dnn_conv_gradient(const rp_dnn_conv *conv, float *weights, float *bias) {
-  const int32_t *positions = conv->weights[RP_DNNL_WEIGHT_GRADIENT].positions;
+  const int32_t *positions = conv->weights[RP_CONV_WEIGHT_GRADIENT].positions;
   const size_t n = n_weights(conv);
   for (size_t i = 0; i < n; i++) weights[i] = conv->gradient_sum[positions[i]];
   if (bias) memcpy(bias, conv->bias_sum, (size_t)conv->spec.output.channels * sizeof *bias);

@@ -54,20 +54,20 @@ static dnnl_status_t relu_attributes(dnnl_primitive_attr_t *out) {
   return status;
 }
 
-static dnnl_status_t create(dnnl_engine_t engine, rp_dnnl_pass pass, const rp_dnnl_convolution *c, const_dnnl_primitive_desc_t forward,
+static dnnl_status_t create(dnnl_engine_t engine, rp_conv_pass pass, const rp_dnnl_convolution *c, const_dnnl_primitive_desc_t forward,
                             const_dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t *out) {
   const dnnl_alg_kind_t algorithm = c->is_winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
   const dnnl_prop_kind_t kind = c->keeps_for_backward ? dnnl_forward_training : dnnl_forward_inference;
 #if DNNL_VERSION_MAJOR >= 3
   static const dnnl_dims_t no_dilation = {0};
   switch (pass) {
-  case RP_DNNL_FORWARD:
+  case RP_CONV_FORWARD:
     return dnnl_convolution_forward_primitive_desc_create(out, engine, kind, algorithm, c->source, c->weights, c->bias, c->output,
                                                           c->strides, no_dilation, c->before, c->after, attributes);
-  case RP_DNNL_WEIGHT_GRADIENT:
+  case RP_CONV_WEIGHT_GRADIENT:
     return dnnl_convolution_backward_weights_primitive_desc_create(out, engine, algorithm, c->source, c->weights, c->bias, c->output,
                                                                    c->strides, no_dilation, c->before, c->after, forward, attributes);
-  case RP_DNNL_DATA_GRADIENT:
+  case RP_CONV_DATA_GRADIENT:
     return dnnl_convolution_backward_data_primitive_desc_create(out, engine, algorithm, c->source, c->weights, c->output, c->strides,
                                                                 no_dilation, c->before, c->after, forward, attributes);
   }
@@ -76,15 +76,15 @@ static dnnl_status_t create(dnnl_engine_t engine, rp_dnnl_pass pass, const rp_dn
   dnnl_convolution_desc_t description;
   dnnl_status_t status = dnnl_invalid_arguments;
   switch (pass) {
-  case RP_DNNL_FORWARD:
+  case RP_CONV_FORWARD:
     status = dnnl_convolution_forward_desc_init(&description, kind, algorithm, c->source, c->weights, c->bias, c->output, c->strides,
                                                 c->before, c->after);
     break;
-  case RP_DNNL_WEIGHT_GRADIENT:
+  case RP_CONV_WEIGHT_GRADIENT:
     status = dnnl_convolution_backward_weights_desc_init(&description, algorithm, c->source, c->weights, c->bias, c->output, c->strides,
                                                          c->before, c->after);
     break;
-  case RP_DNNL_DATA_GRADIENT:
+  case RP_CONV_DATA_GRADIENT:
     status = dnnl_convolution_backward_data_desc_init(&description, algorithm, c->source, c->weights, c->output, c->strides, c->before,
                                                       c->after);
     break;
@@ -94,10 +94,10 @@ static dnnl_status_t create(dnnl_engine_t engine, rp_dnnl_pass pass, const rp_dn
 #endif
 }
 
-dnnl_status_t rp_dnnl_convolution_create(dnnl_engine_t engine, rp_dnnl_pass pass, const rp_dnnl_convolution *convolution,
+dnnl_status_t rp_dnnl_convolution_create(dnnl_engine_t engine, rp_conv_pass pass, const rp_dnnl_convolution *convolution,
                                          const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out) {
   *out = NULL;
-  if (pass != RP_DNNL_FORWARD || !convolution->has_relu) return create(engine, pass, convolution, forward, NULL, out);
+  if (pass != RP_CONV_FORWARD || !convolution->has_relu) return create(engine, pass, convolution, forward, NULL, out);
   dnnl_primitive_attr_t attributes;
   dnnl_status_t status = relu_attributes(&attributes);
   if (status != dnnl_success) return status;

@@ -5,6 +5,8 @@
 #ifndef RP_NN_DNN_INTERFACE_H
 #define RP_NN_DNN_INTERFACE_H
 
+#include "core/nn/conv_choice.h"
+
 #include <oneapi/dnnl/dnnl.h>
 
 /* A memory descriptor as functions take it. */
@@ -27,8 +29,6 @@ void rp_dnnl_forget(rp_dnnl_layout *layout); /* for RP_CLEANUP */
 /* The layout as an argument; NULL where it is not set. */
 rp_dnnl_description rp_dnnl_description_of(const rp_dnnl_layout *layout);
 
-typedef enum { RP_DNNL_FORWARD, RP_DNNL_WEIGHT_GRADIENT, RP_DNNL_DATA_GRADIENT } rp_dnnl_pass;
-
 /* A convolution, which has a place in `source`, `weights` … for the tensors of all three passes: gradients have the layout of what
  * they are the gradient of. `bias` is NULL without one. */
 typedef struct {
@@ -40,7 +40,7 @@ typedef struct {
 } rp_dnnl_convolution;
 
 /* The primitive descriptor of one pass; `forward` is the forward pass's one, a hint that the gradients need. */
-dnnl_status_t rp_dnnl_convolution_create(dnnl_engine_t engine, rp_dnnl_pass pass, const rp_dnnl_convolution *convolution,
+dnnl_status_t rp_dnnl_convolution_create(dnnl_engine_t engine, rp_conv_pass pass, const rp_dnnl_convolution *convolution,
                                          const_dnnl_primitive_desc_t forward, dnnl_primitive_desc_t *out);
 
 /* Where each value of dense [K][C][R][S] weights lies in a kernel's blocked layout, in floats. `positions`: [K·C·R·S], written. The

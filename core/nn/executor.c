@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int has_backward(rp_purpose_of_run purpose) {
-  return purpose != RP_RUN_EVALUATE;
+static int keeps_gradients(rp_purpose_of_run purpose) {
+  return rp_has_backward(purpose) && purpose != RP_RUN_HESSIAN;
 }
 
 /* ---- Making it ------------------------------------------------------------------------------- */
@@ -151,6 +151,7 @@ static rp_status make_gradients(rp_executor *executor, rp_error *err) {
   RP_TRY(rp_allocate((size_t)executor->net->model.n_layers, sizeof *executor->spares, &executor->spares, err));
   for (; executor->n_buffers < plan.n; executor->n_buffers++)
     RP_TRY(rp_allocate(plan.sizes[executor->n_buffers], sizeof(float), &executor->buffers[executor->n_buffers], err));
+  executor->buffer_sizes = plan.sizes, plan.sizes = NULL;
   for (int index = 0; index < executor->net->model.n_layers; index++) {
     rp_layer *layer = &executor->layers[index];
     layer->out_gradient = layer->out;
@@ -167,13 +168,12 @@ static rp_status make_gradients(rp_executor *executor, rp_error *err) {
   return RP_OK;
 }
 
-/* What a layer wrote aside joins what other readers of its input have written. */
-static void add_spares(rp_executor *executor, int index) {
-  rp_layer *layer = &executor->layers[index];
+void rp_executor_add_spares(const rp_executor *executor, rp_layer *layers, int index) {
+  const rp_layer *layer = &layers[index];
   for (int i = 0; i < layer->spec->n_inputs; i++) {
-    const rp_map *spare = &executor->spares[index][i];
-    if (!spare->values) continue;
-    rp_add_values(spare->values, executor->layers[layer->spec->inputs[i]].out_gradient.values, rp_map_size(spare));
+    if (!executor->spares[index][i].values) continue;
+    const rp_map *spare = &layer->in_gradients[i];
+    rp_add_values(spare->values, layers[layer->spec->inputs[i]].out_gradient.values, rp_map_size(spare));
   }
 }
 
@@ -195,7 +195,17 @@ static void move_relus_into_pools(rp_executor *executor) {
     if (conv->spec->kind != RP_CONV) continue;
     layer->has_relu = conv->has_relu;
     conv->has_relu = 0;
-    link_sparse_gradient(conv, layer, from + 1 == i);
+    if (executor->purpose == RP_RUN_TRAIN) link_sparse_gradient(conv, layer, from + 1 == i);
+  }
+}
+
+/* What is left of the convs' ReLUs: their sums are wanted as they are. */
+static void set_relus_apart(rp_executor *executor) {
+  for (int i = 0; i < executor->net->model.n_layers; i++) {
+    rp_layer *layer = &executor->layers[i];
+    if (layer->spec->kind != RP_CONV) continue;
+    layer->relu_is_apart = layer->has_relu;
+    layer->has_relu = 0;
   }
 }
 
@@ -245,11 +255,13 @@ rp_status rp_executor_create(rp_net *net, int batch, rp_purpose_of_run purpose, 
   executor->purpose = purpose;
   RP_TRY(rp_allocate((size_t)net->model.n_layers, sizeof *executor->layers, &executor->layers, err));
   RP_TRY(make_maps(executor, err));
-  if (has_backward(purpose)) RP_TRY(make_gradients(executor, err));
-  if (purpose == RP_RUN_TRAIN) move_relus_into_pools(executor);
+  if (rp_has_backward(purpose)) RP_TRY(make_gradients(executor, err));
+  if (purpose == RP_RUN_TRAIN || purpose == RP_RUN_REMOVE) move_relus_into_pools(executor);
+  if (purpose == RP_RUN_REMOVE) set_relus_apart(executor);
   if (purpose == RP_RUN_OBSERVE) RP_TRY(make_dense_maps(executor, err));
   RP_TRY(make_scratch(executor, err));
   RP_TRY(make_layers(executor, err));
+  if (purpose == RP_RUN_HESSIAN) RP_TRY(rp_tangents_create(executor, err));
   *out = executor;
   executor = NULL;
   return RP_OK;
@@ -258,6 +270,7 @@ rp_status rp_executor_create(rp_net *net, int batch, rp_purpose_of_run purpose, 
 void rp_executor_free(rp_executor **address) {
   rp_executor *executor = *address;
   if (!executor) return;
+  rp_tangents_free(executor);
   for (int i = 0; executor->layers && i < executor->net->model.n_layers; i++) {
     rp_layer *layer = &executor->layers[i];
     if (layer->own) rp_layer_functions_of(layer->spec->kind)->free(layer);
@@ -271,7 +284,7 @@ void rp_executor_free(rp_executor **address) {
   free(executor->layers);
   free(executor->image.values);
   for (int i = 0; i < executor->n_buffers; i++) free(executor->buffers[i]);
-  free(executor->buffers), free(executor->spares);
+  free(executor->buffers), free(executor->buffer_sizes), free(executor->spares);
   for (int i = 0; i < RP_MAX_LAYER_TENSORS; i++) free(executor->scratch[i]);
   free(executor->absent);
   rp_free_pointer(address);
@@ -320,7 +333,8 @@ static rp_status load_layer(rp_executor *executor, int layer, const float *param
     RP_TRY(copy_present(&net->layout.tensors[tensor], parameters, absent_of_layer(executor, layer), executor->scratch[place], err));
     values[place] = executor->scratch[place];
   }
-  return rp_layer_functions_of(net->model.layers[layer].kind)->load(&executor->layers[layer], values, err);
+  RP_TRY(rp_layer_functions_of(net->model.layers[layer].kind)->load(&executor->layers[layer], values, err));
+  return executor->tangents ? rp_tangent_load(executor, layer, executor->scratch, err) : RP_OK;
 }
 
 rp_status rp_executor_load(rp_executor *executor, const float *parameters, const uint8_t *closed, rp_error *err) {
@@ -336,7 +350,7 @@ rp_status rp_executor_load(rp_executor *executor, const float *parameters, const
 }
 
 void rp_executor_clear_gradients(rp_executor *executor) {
-  if (!has_backward(executor->purpose)) return;
+  if (!keeps_gradients(executor->purpose)) return;
   for (int i = 0; i < executor->net->model.n_layers; i++)
     if (has_tensors(executor->net, i)) rp_layer_functions_of(executor->net->model.layers[i].kind)->clear(&executor->layers[i]);
 }
@@ -351,13 +365,14 @@ static void add_present(const rp_tensor *tensor, const float *gradient, const ui
   }
 }
 
-static rp_status no_backward(rp_error *err) {
+static rp_status no_backward(const rp_executor *executor, rp_error *err) {
+  if (rp_has_backward(executor->purpose)) return rp_fail(err, RP_ELIBRARY, "an executor for Hessian products keeps no gradients");
   return rp_fail(err, RP_ELIBRARY, "an executor for evaluation has no backward pass");
 }
 
 rp_status rp_executor_add_gradients(rp_executor *executor, float *gradients, rp_error *err) {
   const rp_net *net = executor->net;
-  if (!has_backward(executor->purpose)) return no_backward(err);
+  if (!keeps_gradients(executor->purpose)) return no_backward(executor, err);
   rp_dnn_use_threads(net->dnn);
   for (int i = 0; i < net->model.n_layers; i++) {
     if (!has_tensors(net, i)) continue;
@@ -430,7 +445,7 @@ static void keep_map_gradient(rp_executor *executor, int layer, int index) {
 
 rp_status rp_executor_backward(rp_executor *executor, const float *logit_gradients, rp_error *err) {
   const rp_net *net = executor->net;
-  if (!has_backward(executor->purpose)) return no_backward(err);
+  if (!keeps_gradients(executor->purpose)) return no_backward(executor, err);
   rp_dnn_use_threads(net->dnn);
   rp_map *last = &executor->layers[net->model.n_layers - 1].out_gradient;
   memcpy(last->values, logit_gradients, rp_map_size(last) * sizeof(float));
@@ -439,7 +454,7 @@ rp_status rp_executor_backward(rp_executor *executor, const float *logit_gradien
     int conv = executor->purpose == RP_RUN_OBSERVE ? conv_gated_at(net, i) : -1;
     if (conv >= 0) keep_map_gradient(executor, i, conv);
     if (!layer->is_fused) RP_TRY_IN(rp_layer_functions_of(layer->spec->kind)->backward(layer, err), err, "%s, backward", layer->spec->name);
-    add_spares(executor, i);
+    rp_executor_add_spares(executor, executor->layers, i);
   }
   return RP_OK;
 }

@@ -17,11 +17,18 @@ typedef struct rp_layer {
   rp_map ins[RP_MAX_INPUTS], out;                   /* borrowed from the executor */
   rp_map in_gradients[RP_MAX_INPUTS], out_gradient; /* values NULL where nobody needs them */
   int has_relu; /* the output is max(·, 0): of a conv, BN or sum, or of a pool that took over its conv's ReLU (max commutes with it) */
-  int is_fused; /* the layer before does its work: it shares that one's maps and is passed over */
+  int relu_is_apart;                  /* REMOVE, of a conv: whoever runs it takes max(·, 0) of its output afterwards */
+  int is_fused;                       /* the layer before does its work: it shares that one's maps and is passed over */
   const struct rp_layer *sparse_pool; /* TRAIN, of a conv: the max pool that alone reads it and stands right behind; NULL: no such */
   const rp_draw_place *place;         /* of the batch at hand, for layers that draw; borrowed from the executor */
+  const struct rp_layer *primal;      /* of a tangent (tangent.h): the layer whose derivative it is; NULL: this is a layer */
+  float *work[2];                     /* of a tangent: as large as any conv's output, and as any conv's input */
   void *own;                          /* the kind's own data */
 } rp_layer;
+
+static inline int rp_has_backward(rp_purpose_of_run purpose) {
+  return purpose != RP_RUN_EVALUATE && purpose != RP_RUN_REMOVE;
+}
 
 /* How channels come through, for absence (rule 9). */
 typedef enum {
@@ -63,6 +70,17 @@ typedef struct {
   void (*clear)(rp_layer *layer);
   rp_status (*gradients)(rp_layer *layer, float *const *values, rp_error *err);
   void (*statistics)(const rp_layer *layer, float *mean, float *variance);
+
+  /* Of a tangent. Its maps hold derivatives along a direction: ins → out; out_gradient → in_gradients where wanted, after the primal's
+   * backward. A ReLU on the output is not theirs to look at. NULL where a kind is affine in its input: then forward and backward of a layer
+   * whose tensors that only add are 0 are those of the tangent as well. */
+  rp_status (*tangent_forward)(rp_layer *tangent, rp_error *err);
+  rp_status (*tangent_backward)(rp_layer *tangent, rp_error *err);
+
+  /* Of a tangent whose kind owns filters: copies the direction of its weights; writes the derivative of their gradients, summed over
+   * backward passes since the last load_direction or take_products. */
+  void (*load_direction)(rp_layer *tangent, const float *weights);
+  void (*take_products)(rp_layer *tangent, float *weights);
 } rp_layer_functions;
 
 extern const rp_layer_functions RP_CONV_LAYER, RP_MAX_POOL_LAYER, RP_FC_LAYER, RP_BATCH_NORM_LAYER, RP_RELU_LAYER, RP_AVG_POOL_LAYER,

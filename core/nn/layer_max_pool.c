@@ -191,7 +191,7 @@ static void take_maxima(const rp_layer *layer) {
 
 static rp_status forward(rp_layer *layer, rp_error *err) {
   (void)err;
-  if (layer->purpose == RP_RUN_EVALUATE) {
+  if (!rp_has_backward(layer->purpose)) {
     take_maxima(layer);
     return RP_OK;
   }
@@ -228,5 +228,42 @@ const uint8_t *rp_max_pool_taps(const rp_layer *pool) {
   return ((const max_pool *)pool->own)->taps;
 }
 
-const rp_layer_functions RP_MAX_POOL_LAYER = {
-    .extent = extent, .passing = RP_PASSES_EACH, .create = create, .free = release, .forward = forward, .backward = backward};
+/* ---- Along a direction (tangent.h): what the taps of the maxima carry ------------------------- */
+
+static void plane_of_taps(const rp_layer *tangent, size_t plane) {
+  const max_pool *pool = tangent->primal->own;
+  const int block = tangent->out.block;
+  const size_t to = plane * plane_size(&tangent->out);
+  const float *in = tangent->ins[0].values + plane * plane_size(&tangent->ins[0]);
+  const uint8_t *taps = pool->taps + to;
+  float *out = tangent->out.values + to;
+  for (int y = 0; y < tangent->out.height; y++)
+    for (int x = 0; x < tangent->out.width; x++)
+      for (int c = 0; c < block; c++, taps++, out++) {
+        const int row = y * pool->window.stride - pool->window.top + *taps / pool->window.kernel;
+        const int column = x * pool->window.stride - pool->window.left + *taps % pool->window.kernel;
+        *out = *taps == NONE ? 0 : in[(row * tangent->ins[0].width + column) * block + c];
+      }
+}
+
+static rp_status tangent_forward(rp_layer *tangent, rp_error *err) {
+  (void)err;
+  for (size_t plane = 0; plane < n_planes(&tangent->ins[0]); plane++) plane_of_taps(tangent, plane);
+  return RP_OK;
+}
+
+static rp_status tangent_backward(rp_layer *tangent, rp_error *err) {
+  rp_layer taken = *tangent->primal;
+  taken.out_gradient = tangent->out_gradient;
+  taken.in_gradients[0] = tangent->in_gradients[0];
+  return backward(&taken, err);
+}
+
+const rp_layer_functions RP_MAX_POOL_LAYER = {.extent = extent,
+                                              .passing = RP_PASSES_EACH,
+                                              .create = create,
+                                              .free = release,
+                                              .forward = forward,
+                                              .backward = backward,
+                                              .tangent_forward = tangent_forward,
+                                              .tangent_backward = tangent_backward};

@@ -26,9 +26,24 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
   return RP_OK;
 }
 
+static rp_status tangent_forward(rp_layer *tangent, rp_error *err) {
+  (void)err;
+  relu_backward(tangent->primal->out.values, tangent->ins[0].values, tangent->out.values, rp_map_size(&tangent->out));
+  return RP_OK;
+}
+
+static rp_status tangent_backward(rp_layer *tangent, rp_error *err) {
+  (void)err;
+  if (!tangent->in_gradients[0].values) return RP_OK;
+  relu_backward(tangent->primal->out.values, tangent->out_gradient.values, tangent->in_gradients[0].values, rp_map_size(&tangent->out));
+  return RP_OK;
+}
+
 const rp_layer_functions RP_RELU_LAYER = {.extent = rp_layer_same_extent,
                                           .passing = RP_PASSES_EACH,
                                           .create = rp_layer_keeps_nothing,
                                           .free = rp_layer_has_nothing,
                                           .forward = forward,
-                                          .backward = backward};
+                                          .backward = backward,
+                                          .tangent_forward = tangent_forward,
+                                          .tangent_backward = tangent_backward};

@@ -157,5 +157,77 @@ static rp_status backward(rp_layer *layer, rp_error *err) {
   return RP_OK;
 }
 
-const rp_layer_functions RP_STOCHASTIC_POOL_LAYER = {
-    .extent = extent, .passing = RP_PASSES_EACH, .create = create, .free = release, .forward = forward, .backward = backward};
+/* ---- Along a direction (tangent.h) ------------------------------------------------------------
+ *
+ * With S = Σa, y = Σa² / S, t = R{a} (0 where a is 0), T = Σt:
+ *
+ *   R{y} = Σ (2a − y)·t / S
+ *   R{dy · (2a − y) / S} = R{dy} · (2a − y) / S + dy · (2t − R{y} − (2a − y)·T / S) / S */
+
+/* What a window's sums give; has_values: there is anything above 0 in it. */
+typedef struct {
+  int has_values;
+  double sum, value;                 /* S, y */
+  double sum_tangent, value_tangent; /* T, R{y} */
+} window_tangent;
+
+static window_tangent tangent_of_window(const place *where, const float *plane, const float *tangents) {
+  window_tangent of = {0};
+  double squares, products = 0;
+  sums_of(where, plane, &of.sum, &squares);
+  of.has_values = of.sum > 0;
+  if (!of.has_values) return of;
+  of.value = squares / of.sum;
+  for (int r = where->top; r < where->bottom; r++)
+    for (int s = where->left; s < where->right; s++) {
+      const double value = (double)at(where, plane, r, s), tangent = (double)tangents[(size_t)(r * where->width + s) * where->step];
+      if (value > 0) of.sum_tangent += tangent, products += (2 * value - of.value) * tangent;
+    }
+  of.value_tangent = products / of.sum;
+  return of;
+}
+
+static void tangent_forward_one(rp_layer *tangent, const place *where) {
+  const window_tangent of = tangent_of_window(where, tangent->primal->ins[0].values + where->plane, tangent->ins[0].values + where->plane);
+  tangent->out.values[where->at] = (float)of.value_tangent;
+}
+
+static void tangent_backward_one(rp_layer *tangent, const place *where) {
+  const float *plane = tangent->primal->ins[0].values + where->plane, *tangents = tangent->ins[0].values + where->plane;
+  const double gradient = (double)tangent->primal->out_gradient.values[where->at];
+  const double gradient_tangent = (double)tangent->out_gradient.values[where->at];
+  float *to = tangent->in_gradients[0].values + where->plane;
+  const window_tangent of = tangent_of_window(where, plane, tangents);
+  if (!of.has_values) return;
+  for (int r = where->top; r < where->bottom; r++)
+    for (int s = where->left; s < where->right; s++) {
+      const size_t pixel = (size_t)(r * where->width + s) * where->step;
+      const double value = (double)at(where, plane, r, s), slope = (2 * value - of.value) / of.sum;
+      if (!(value > 0)) continue;
+      const double bend = (2 * (double)tangents[pixel] - of.value_tangent - slope * of.sum_tangent) / of.sum;
+      to[pixel] += (float)(gradient_tangent * slope + gradient * bend);
+    }
+}
+
+static rp_status tangent_forward(rp_layer *tangent, rp_error *err) {
+  (void)err;
+  visit_outputs(tangent, tangent_forward_one);
+  return RP_OK;
+}
+
+static rp_status tangent_backward(rp_layer *tangent, rp_error *err) {
+  (void)err;
+  if (!tangent->in_gradients[0].values) return RP_OK;
+  memset(tangent->in_gradients[0].values, 0, rp_map_size(&tangent->ins[0]) * sizeof(float));
+  visit_outputs(tangent, tangent_backward_one);
+  return RP_OK;
+}
+
+const rp_layer_functions RP_STOCHASTIC_POOL_LAYER = {.extent = extent,
+                                                     .passing = RP_PASSES_EACH,
+                                                     .create = create,
+                                                     .free = release,
+                                                     .forward = forward,
+                                                     .backward = backward,
+                                                     .tangent_forward = tangent_forward,
+                                                     .tangent_backward = tangent_backward};

@@ -77,7 +77,8 @@ typedef struct {
 #define RP_CONVOLUTION_LIST(X)                                                                                                             \
   X(RP_CONVOLUTION_AUTO, "auto", "per shape and pass, from a table of measurements")                                                       \
   X(RP_CONVOLUTION_DIRECT, "onednn-direct", "oneDNN's direct kernels throughout")                                                          \
-  X(RP_CONVOLUTION_WINOGRAD, "onednn-winograd", "oneDNN's Winograd kernels wherever they exist; oneDNN 2.x only")
+  X(RP_CONVOLUTION_DNN_WINOGRAD, "onednn-winograd", "oneDNN's Winograd kernels wherever they exist; oneDNN 2.x only")                      \
+  X(RP_CONVOLUTION_WINOGRAD, "winograd", "Winograd kernels of our own wherever they exist: 3×3 and 5×5, stride 1, AVX-512")
 
 typedef enum {
 #define RP_CONVOLUTION_ENUM(code, name, help) code,

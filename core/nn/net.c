@@ -63,6 +63,10 @@ int rp_net_sub_batch(const rp_net *net, int batch) {
   return batch < SUB_BATCH ? batch : SUB_BATCH;
 }
 
+rp_status rp_net_open_kernels(rp_net *net, rp_error *err) {
+  return net->dnn ? RP_OK : rp_dnn_create(net->threads, &net->dnn, err);
+}
+
 rp_status rp_net_executor(rp_net *net, int batch, rp_purpose_of_run purpose, rp_executor **out, rp_error *err) {
   *out = NULL;
   if (batch < 1) return rp_fail(err, RP_EINPUT, "a batch of %d images; at least 1 is needed", batch);
@@ -71,8 +75,7 @@ rp_status rp_net_executor(rp_net *net, int batch, rp_purpose_of_run purpose, rp_
       *out = executor;
       return RP_OK;
     }
-  /* The library is opened here and not by rp_net_create: a process that only looks at models must not touch OpenMP (it may fork). */
-  if (!net->dnn) RP_TRY(rp_dnn_create(net->threads, &net->dnn, err));
+  RP_TRY(rp_net_open_kernels(net, err));
   rp_executor *made;
   RP_TRY(rp_executor_create(net, batch, purpose, &made, err));
   made->next = net->executors;

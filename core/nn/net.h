@@ -41,7 +41,9 @@ double rp_init_norm(const rp_net *net, int conv);
 typedef enum {
   RP_RUN_TRAIN,    /* forward and backward; maps may be fused away */
   RP_RUN_EVALUATE, /* forward only */
-  RP_RUN_OBSERVE   /* forward and backward in evaluation mode, every conv's map and its gradient kept, at the gate */
+  RP_RUN_OBSERVE,  /* forward and backward in evaluation mode, every conv's map and its gradient kept, at the gate */
+  RP_RUN_HESSIAN,  /* forward and backward in evaluation mode, with derivatives along a direction: tangent.h; no gradients are kept */
+  RP_RUN_REMOVE    /* layer by layer in evaluation mode, by removal.c alone: every map is there, a conv's without its ReLU */
 } rp_purpose_of_run;
 
 typedef struct rp_executor rp_executor;

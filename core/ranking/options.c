@@ -87,18 +87,20 @@ static rp_status parse_value(const rp_plugin_description *ranker, int index, con
   return parse_number(ranker, index, text, out, err);
 }
 
+/* Every ranker has the option that the host itself sees to. */
 static rp_status fail_unknown(const rp_plugin_description *ranker, const char *name, rp_error *err) {
-  if (ranker->n_options == 0) return rp_fail(err, RP_EINPUT, "ranker %s has no option %s: it takes none", ranker->name, name);
+  if (ranker->n_options == 0) return rp_fail(err, RP_EINPUT, "ranker %s has no option %s: it takes none but normalise", ranker->name, name);
   RP_CLEANUP(rp_text_free) rp_text names = {0};
   RP_CLEANUP(rp_free_pointer) const char **pointers = NULL;
   char hint[WORD_SIZE + 32];
-  RP_TRY(rp_allocate((size_t)ranker->n_options, sizeof *pointers, &pointers, err));
-  for (int i = 0; i < ranker->n_options; i++) {
-    pointers[i] = ranker->options[i].name;
-    rp_text_format(&names, "%s%s", i ? ", " : "", ranker->options[i].name);
+  int n = ranker->n_options;
+  RP_TRY(rp_allocate((size_t)n + 1, sizeof *pointers, &pointers, err));
+  for (int i = 0; i <= n; i++) {
+    pointers[i] = i < n ? ranker->options[i].name : "normalise";
+    rp_text_format(&names, "%s%s", i ? ", " : "", pointers[i]);
   }
   return rp_fail(err, RP_EINPUT, "ranker %s has no option %s, only: %s%s", ranker->name, name, rp_text_string(&names),
-                 did_you_mean(name, pointers, ranker->n_options, hint));
+                 did_you_mean(name, pointers, n + 1, hint));
 }
 
 static int find_option(const rp_plugin_description *ranker, const char *name) {

@@ -20,6 +20,7 @@ typedef struct {
 typedef struct rp_plugin_description rp_plugin_description;
 struct rp_plugin_description {
   char *name, *version, *doc, *normalise, *path; /* normalise: "none" where the plugin says nothing */
+  char *formula, *citation, *reduction;          /* "" where the plugin says nothing */
   uint32_t flags;
   rp_id file_hash; /* of the file's bytes */
   int chooses;     /* the plugin has `choose` */
@@ -43,9 +44,22 @@ rp_status rp_plugin_find(const char *folder, const char *name_or_path, char **pa
 rp_status rp_plugin_describe(const char *path, rp_plugin_description *out, rp_error *err);
 void rp_plugin_description_free(rp_plugin_description *description);
 
+/* Descriptions that were read before, so that a file is loaded in a child once however many trials use it. {0} knows none. */
+typedef struct {
+  size_t n, capacity;
+  rp_plugin_description *list;
+} rp_plugin_descriptions;
+
+/* As rp_plugin_describe, without a child where the file's bytes are known already. `out` is the caller's own copy. */
+rp_status rp_plugin_describe_once(rp_plugin_descriptions *known, const char *path, rp_plugin_description *out, rp_error *err);
+void rp_plugin_descriptions_free(rp_plugin_descriptions *known); /* for RP_CLEANUP */
+
 /* Loads a plugin into this process (a worker), after rp_plugin_describe accepted it: RTLD_NOW | RTLD_LOCAL, floating-point modes kept.
  * Errors: as rp_plugin_describe, but for crashes. */
 rp_status rp_plugin_load(const char *path, rp_plugin *out, rp_error *err);
+
+/* Whether a ranker or an option can be called so: [a-z0-9-]+, at most 63 characters. NULL is no name. */
+int rp_plugin_name_is_valid(const char *name);
 
 /* Frees what rp_plugin owns; the shared object stays loaded. */
 void rp_plugin_free(rp_plugin *plugin);

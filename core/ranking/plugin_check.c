@@ -12,7 +12,7 @@ enum { LONGEST_NAME = 63, MOST_OPTIONS = 64, MOST_CHOICES = 64 };
 static const uint32_t KNOWN_FLAGS =
     RP_USES_WEIGHT_GRADIENT | RP_USES_ACTIVATION | RP_USES_ACTIVATION_GRADIENT | RP_USES_ABLATION | RP_USES_HESSIAN_PRODUCT | RP_STOCHASTIC;
 
-static int is_name(const char *name) {
+int rp_plugin_name_is_valid(const char *name) {
   size_t length = name ? strlen(name) : 0;
   return length > 0 && length <= LONGEST_NAME && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
@@ -57,7 +57,7 @@ static rp_status check_choices(const rp_option *option, rp_error *err) {
 static rp_status check_option(const rp_option *option, rp_error *err) {
   if (option->size < sizeof *option)
     return rp_fail(err, RP_EINPUT, "an option's size is %u, not sizeof(rp_option) = %zu", (unsigned)option->size, sizeof *option);
-  if (!is_name(option->name)) return rp_fail(err, RP_EINPUT, "an option's name is not of the form [a-z0-9-]+");
+  if (!rp_plugin_name_is_valid(option->name)) return rp_fail(err, RP_EINPUT, "an option's name is not of the form [a-z0-9-]+");
   if (strcmp(option->name, "name") == 0 || strcmp(option->name, "normalise") == 0)
     return rp_fail(err, RP_EINPUT, "an option is called %s, which means something else in an experiment file; call it otherwise",
                    option->name);
@@ -87,7 +87,7 @@ static rp_status check_options(const rp_option *const *options, rp_error *err) {
 
 rp_status rp_plugin_check(const rp_ranker *ranker, rp_error *err) {
   rp_normalise normalise;
-  if (!is_name(ranker->name))
+  if (!rp_plugin_name_is_valid(ranker->name))
     return rp_fail(err, RP_EINPUT, "the ranker's name is not of the form [a-z0-9-]+, at most %d characters", LONGEST_NAME);
   if (!ranker->version || !*ranker->version) return rp_fail(err, RP_EINPUT, "ranker %s has no version", ranker->name);
   if (!ranker->doc || !*ranker->doc) return rp_fail(err, RP_EINPUT, "ranker %s has no doc", ranker->name);

@@ -56,6 +56,9 @@ static void put_ranker(rp_text *reply, const rp_ranker *ranker) {
   put_string(reply, ranker->version);
   put_string(reply, ranker->doc);
   put_string(reply, ranker->normalise ? ranker->normalise : "none");
+  put_string(reply, ranker->formula ? ranker->formula : "");
+  put_string(reply, ranker->citation ? ranker->citation : "");
+  put_string(reply, ranker->reduction ? ranker->reduction : "");
   put_number(reply, ranker->flags);
   put_number(reply, ranker->choose != NULL);
   put_number(reply, n_options);
@@ -141,7 +144,8 @@ static int get_option(reply_reader *reply, rp_plugin_description *out, int i) {
 static int get_ranker(reply_reader *reply, rp_plugin_description *out) {
   double flags, chooses, n_options;
   if (!get_string(reply, &out->name) || !get_string(reply, &out->version) || !get_string(reply, &out->doc) ||
-      !get_string(reply, &out->normalise) || !get_integer(reply, UINT32_MAX, &flags) || !get_integer(reply, 1, &chooses) ||
+      !get_string(reply, &out->normalise) || !get_string(reply, &out->formula) || !get_string(reply, &out->citation) ||
+      !get_string(reply, &out->reduction) || !get_integer(reply, UINT32_MAX, &flags) || !get_integer(reply, 1, &chooses) ||
       !get_integer(reply, 1000, &n_options))
     return 0;
   out->flags = (uint32_t)flags;
@@ -240,6 +244,9 @@ void rp_plugin_description_free(rp_plugin_description *description) {
   free(description->version);
   free(description->doc);
   free(description->normalise);
+  free(description->formula);
+  free(description->citation);
+  free(description->reduction);
   free(description->path);
   *description = (rp_plugin_description){0};
 }

@@ -6,6 +6,7 @@
 #include "experiments/bench/bare_convs.h"
 
 #include "core/base/memory.h"
+#include "core/nn/conv_kernels.h"
 #include "core/nn/net_parts.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ struct rp_bare_convs {
   rp_net *net; /* borrowed */
   rp_purpose_of_run purpose;
   int n;
-  rp_dnn_conv **convs;                       /* [n] */
+  rp_conv_kernels **convs;                   /* [n] */
   float **sources, **outputs;                /* [n] */
   float *output_gradients, *input_gradients; /* each with room for the largest map */
 };
@@ -31,21 +32,24 @@ static void fill_positive(float *values, size_t n, uint32_t which) {
     if (values[i] < 0) values[i] = 0;
 }
 
-static rp_status load_random_weights(rp_dnn_conv *conv, const rp_tensor *weights, rp_error *err) {
+static rp_status load_random_weights(rp_conv_kernels *conv, const rp_tensor *weights, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) float *values = NULL;
   RP_CLEANUP(rp_free_pointer) float *bias = NULL;
   const size_t n = (size_t)weights->K * (size_t)weights->C * (size_t)weights->E;
   RP_TRY(rp_allocate(n, sizeof *values, &values, err));
   RP_TRY(rp_allocate((size_t)weights->K, sizeof *bias, &bias, err));
   fill_normal(values, n, 0);
-  rp_dnn_conv_load(conv, values, bias);
+  rp_conv_kernels_load(conv, values, bias);
   return RP_OK;
 }
 
 static rp_status add_conv(rp_bare_convs *self, const rp_layer *layer, int index, rp_error *err) {
   const rp_extent in = {.channels = layer->ins[0].channels, .height = layer->ins[0].height, .width = layer->ins[0].width};
-  rp_dnn_conv_spec spec = {
-      .source = layer->ins[0], .output = layer->out, .window = rp_window_of(layer->spec, &in), .has_bias = layer->spec->has_bias};
+  rp_conv_spec spec = {.source = layer->ins[0],
+                       .output = layer->out,
+                       .window = rp_window_of(layer->spec, &in),
+                       .has_bias = layer->spec->has_bias,
+                       .convolution = layer->convolution};
   RP_TRY(rp_allocate(rp_map_size(&spec.source), sizeof(float), &self->sources[index], err));
   RP_TRY(rp_allocate(rp_map_size(&spec.output), sizeof(float), &self->outputs[index], err));
   fill_positive(self->sources[index], rp_map_size(&spec.source), (uint32_t)index);
@@ -55,7 +59,7 @@ static rp_status add_conv(rp_bare_convs *self, const rp_layer *layer, int index,
   spec.source_gradient.values = layer->in_gradients[0].values ? self->input_gradients : NULL;
   spec.output_gradient = spec.output;
   spec.output_gradient.values = self->output_gradients;
-  RP_TRY(rp_dnn_conv_create(self->net->dnn, &spec, &self->convs[index], err));
+  RP_TRY(rp_conv_kernels_create(self->net->dnn, &spec, &self->convs[index], err));
   return load_random_weights(self->convs[index], &self->net->layout.tensors[self->net->layout.convs[index].weight], err);
 }
 
@@ -96,7 +100,7 @@ void rp_bare_convs_free(rp_bare_convs **address) {
   rp_bare_convs *self = *address;
   if (!self) return;
   for (int i = 0; i < self->n; i++) {
-    if (self->convs) rp_dnn_conv_free(&self->convs[i]);
+    if (self->convs) rp_conv_kernels_free(&self->convs[i]);
     if (self->sources) free(self->sources[i]);
     if (self->outputs) free(self->outputs[i]);
   }
@@ -107,11 +111,11 @@ void rp_bare_convs_free(rp_bare_convs **address) {
 
 rp_status rp_bare_convs_run(rp_bare_convs *self, rp_error *err) {
   rp_dnn_use_threads(self->net->dnn);
-  for (int i = 0; i < self->n; i++) RP_TRY(rp_dnn_conv_forward(self->convs[i], err));
+  for (int i = 0; i < self->n; i++) RP_TRY(rp_conv_kernels_forward(self->convs[i], err));
   if (self->purpose == RP_RUN_EVALUATE) return RP_OK;
   for (int i = self->n - 1; i >= 0; i--) {
-    rp_dnn_conv_clear(self->convs[i]);
-    RP_TRY(rp_dnn_conv_backward(self->convs[i], err));
+    rp_conv_kernels_clear(self->convs[i]);
+    RP_TRY(rp_conv_kernels_backward(self->convs[i], err));
   }
   return RP_OK;
 }

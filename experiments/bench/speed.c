@@ -6,18 +6,14 @@
 #include "core/probes/evaluate.h"
 #include "core/ranking/observe.h"
 #include "experiments/bench/bare_convs.h"
+#include "experiments/bench/child.h"
 #include "experiments/bench/images.h"
 
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Rounds are odd in number: the median is one of them. What is asked for at once is worth the cost of asking. */
 enum { N_ROUNDS = 7, MOST_UNITS = 8, SCORING_BATCH = 250 };
@@ -262,41 +258,17 @@ static rp_status measure(const rp_model *model, const rp_speed_options *options,
 
 /* ---- In a process of its own ----------------------------------------------------------------- */
 
-/* What the child sends, in one write: less than a pipe takes at once. */
 typedef struct {
-  rp_speed speed;
-  rp_error failure;
-} outcome;
+  const rp_model *model;
+  const rp_speed_options *options;
+} task;
 
-static _Noreturn void measure_in_child(const rp_model *model, const rp_speed_options *options, int fd) {
-  outcome sent = {0};
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  measure(model, options, &sent.speed, &sent.failure);
-  _exit(write(fd, &sent, sizeof sent) != sizeof sent);
-}
-
-static rp_status receive(int fd, outcome *out, rp_error *err) {
-  ssize_t n;
-  do n = read(fd, out, sizeof *out);
-  while (n < 0 && errno == EINTR);
-  if (n != sizeof *out) return rp_fail(err, RP_EWORKER, "the process that measures has died");
-  return RP_OK;
+static rp_status measure_task(const void *input, void *result, rp_error *err) {
+  const task *given = input;
+  return measure(given->model, given->options, result, err);
 }
 
 rp_status rp_speed_measure(const rp_model *model, const rp_speed_options *options, rp_speed *out, rp_error *err) {
-  int ends[2];
-  if (pipe(ends) != 0) return rp_fail_errno(err, RP_EIO, "a pipe to the process that measures");
-  pid_t child = fork();
-  if (child == 0) measure_in_child(model, options, ends[1]);
-  close(ends[1]);
-  outcome received = {0};
-  rp_status status =
-      child < 0 ? rp_fail_errno(err, RP_EIO, "the process that measures cannot be started") : receive(ends[0], &received, err);
-  close(ends[0]);
-  while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
-  }
-  RP_TRY(status);
-  *out = received.speed;
-  if (received.failure.status != RP_OK) *err = received.failure;
-  return received.failure.status;
+  const task given = {model, options};
+  return rp_bench_in_child(measure_task, &given, out, sizeof *out, err);
 }

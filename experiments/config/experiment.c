@@ -103,7 +103,7 @@ static rp_status parse_set(const char *text, rp_entry *out, rp_error *err) {
 }
 
 static int is_top_key(const char *key) {
-  static const char *const SETTABLE[] = {"name", "seeds", "baseline", "shadow"};
+  static const char *const SETTABLE[] = {"name", "seeds", "baseline", "shadow", "ranker_timeout"};
   for (size_t i = 0; i < sizeof SETTABLE / sizeof SETTABLE[0]; i++)
     if (strcmp(SETTABLE[i], key) == 0) return 1;
   return 0;
@@ -178,6 +178,14 @@ static rp_status list_shadows(rp_experiment *out, rp_error *err) {
   return RP_OK;
 }
 
+static rp_status read_timeout(rp_experiment *out, rp_error *err) {
+  RP_CLEANUP(rp_node_free) rp_node *usual = NULL;
+  const rp_node *given = rp_node_get(out->config, "ranker_timeout");
+  RP_TRY(rp_yaml_parse(rp_key_find(&rp_experiment_keys, "ranker_timeout", NULL)->fallback, "default", &usual, err));
+  if (!rp_node_double(given ? given : usual, &out->ranker_timeout)) return rp_fail(err, RP_EINPUT, "ranker_timeout is no number");
+  return RP_OK;
+}
+
 static rp_status name_experiment(rp_experiment *out, rp_error *err) {
   if (!rp_node_get(out->config, "name")) {
     RP_CLEANUP(rp_free_pointer) char *stem = NULL;
@@ -203,6 +211,7 @@ static rp_status load(const char *file_or_name, const char *const *sets, int n_s
   RP_TRY(rp_cells_label(&cells, &grid, &out->differing, &out->n_differing, err));
   RP_TRY(make_trials(&cells, out, err));
   RP_TRY(list_shadows(out, err));
+  RP_TRY(read_timeout(out, err));
   return rp_node_json(out->config, &out->config_json, err);
 }
 

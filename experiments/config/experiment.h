@@ -28,7 +28,8 @@ typedef struct {
   int n_differing;
   char **differing; /* keys that differ between the arms (baselines that were added aside), sorted; a key X.name is written X */
   int n_shadow;
-  rp_node **shadow; /* criteria to score without acting: strings or maps with a name; "all" stays as it is. Owned by config */
+  double ranker_timeout; /* s that one call of a ranker may take (core/ranking/watch.h); 0 = no limit */
+  rp_node **shadow;      /* criteria to score without acting: strings or maps with a name; "all" stays as it is. Owned by config */
 } rp_experiment;
 
 /* Loads an experiment.

@@ -332,6 +332,13 @@ static const rp_key ROWS[] = {
      .type = RP_KEY_NAMES,
      .help = "criteria that are scored at each drop without acting; all: every built-in one",
      .since = "1.0"},
+    {.name = "ranker_timeout",
+     .type = RP_KEY_NUMBER,
+     .lowest = 0,
+     .highest = 1e6,
+     .fallback = "600",
+     .help = "seconds that one call of a ranker may take, without services and waiting for a processor; 0: as long as it likes",
+     .since = "1.0"},
 };
 
 const rp_key_table rp_experiment_keys = {ROWS, sizeof ROWS / sizeof ROWS[0]};

@@ -94,6 +94,57 @@ static void a_model_without_convolutions_has_no_bound(void **unused) {
   assert_true(rp_node_is(rp_node_at(object, "train.of_bound"), RP_NODE_NULL));
 }
 
+/* c3 with BN has gammas to rank by, c3 without has none. */
+static void criteria_are_timed_each_by_itself(void **unused) {
+  (void)unused;
+  outcome *out = expect_exit(0, "bench --model c3,filters=4,bn=on --model c3,filters=4 --batch 4 --seconds 0.001 --images 20 --json "
+                                "--criteria=l2,taylor,bn-scale,oracle-loss");
+  RP_CLEANUP(rp_node_free) rp_node *with = object_of(out, 0);
+  RP_CLEANUP(rp_node_free) rp_node *without = object_of(out, 1);
+  static const char *const KEYS[] = {"criteria.network", "criteria.all", "criteria.seconds.l2", "criteria.seconds.taylor",
+                                     "criteria.seconds.oracle-loss"};
+  for (int i = 0; i < 5; i++) {
+    assert_true(number_at(with, KEYS[i]) > 0);
+    assert_true(number_at(without, KEYS[i]) > 0);
+  }
+  assert_int_equal((int)number_at(with, "criteria.images"), 20);
+  assert_true(number_at(with, "criteria.seconds.bn-scale") > 0);
+  assert_true(rp_node_is(rp_node_at(without, "criteria.seconds.bn-scale"), RP_NODE_NULL));
+  /* Each oracle pass sees 20 images 12 times over. */
+  assert_true(number_at(without, "criteria.seconds.oracle-loss") > number_at(without, "criteria.seconds.l2"));
+}
+
+static void all_criteria_but_the_oracles_are_timed_unless_some_are_named(void **unused) {
+  (void)unused;
+  outcome *out = expect_exit(0, "bench --model c3,filters=4 --batch 4 --seconds 0.001 --images 20 --criteria");
+  expect_text(out, "c3,filters=4: seconds of processor time for 20 scoring images");
+  expect_text(out, "\n  taylor ");
+  expect_text(out, "layer conv1 has no batch norm of its own");
+  expect_text(out, "the network's passes");
+  assert_null(strstr(out->output, "oracle"));
+}
+
+static void the_oracle_is_measured_beside_a_pass_per_filter(void **unused) {
+  (void)unused;
+  outcome *out =
+      expect_exit(0, "bench --oracle --images 7 --model c3,filters=4 --model c3-authors,filters=6 --batch 4 --seconds 0.001 --json");
+  static const int FILTERS[] = {12, 18};
+  for (int i = 0; i < 2; i++) {
+    RP_CLEANUP(rp_node_free) rp_node *object = object_of(out, i);
+    assert_measured(object);
+    assert_int_equal((int)number_at(object, "oracle.images"), 7);
+    assert_int_equal((int)number_at(object, "oracle.filters"), FILTERS[i]);
+    assert_true(number_at(object, "oracle.seconds") > 0 && number_at(object, "oracle.plain_seconds") > 0);
+    assert_true(number_at(object, "oracle.speed_up") > 0);
+    assert_true(number_at(object, "oracle.largest_loss_difference") <= 1e-5);
+  }
+  out = expect_exit(0, "bench --oracle --model c3,filters=4,depth=1 --threads 2 --batch 4 --seconds 0.001");
+  expect_text(out, "speed-up");
+  expect_text(out, "c3,filters=4,depth=1          4      100 ");
+  write_text("linear.yaml", "layers:\n  - fc: {outputs: classes}\n");
+  expect_text(expect_exit(2, "bench --model ./linear.yaml --oracle --batch 4 --seconds 0.001"), "./linear.yaml: it has no filters");
+}
+
 static void people_get_a_table_with_a_legend(void **unused) {
   (void)unused;
   outcome *out = expect_exit(0, "bench --model c3,filters=4 --batch 4 --seconds 0.001");
@@ -121,6 +172,10 @@ static void what_cannot_be_measured_is_refused_with_its_place(void **unused) {
       {"--batch many", "--batch: 'many' is not a whole number"},
       {"--threads 0", "--threads: 0 is out of range"},
       {"--seconds 0", "--seconds 0: a number above 0"},
+      {"--images 0", "--images 0: a whole number from 1 to"},
+      {"--images auto", "--images auto: a whole number from 1 to"},
+      {"--criteria=tailor", "did you mean taylor?"},
+      {"--criteria=l2,", "is not found"},
       {"--seconds nan", "--seconds nan: a number above 0"},
       {"--seconds 1s", "--seconds 1s: a number above 0"},
       {"c3", "a model is given as --model c3"},
@@ -136,7 +191,8 @@ static void what_cannot_be_measured_is_refused_with_its_place(void **unused) {
 static void help_names_every_option(void **unused) {
   (void)unused;
   outcome *out = expect_exit(0, "bench --help");
-  static const char *const WORDS[] = {"--model", "--batch", "--threads", "--seconds", "--json", "Example: repr bench", "VmHWM"};
+  static const char *const WORDS[] = {"--model",  "--batch",  "--threads", "--seconds",           "--criteria",
+                                      "--oracle", "--images", "--json",    "Example: repr bench", "VmHWM"};
   for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) expect_text(out, WORDS[i]);
 }
 
@@ -146,6 +202,9 @@ int main(void) {
       cmocka_unit_test(each_model_is_a_line_in_the_order_given),
       cmocka_unit_test(memory_is_of_the_one_model),
       cmocka_unit_test(a_model_without_convolutions_has_no_bound),
+      cmocka_unit_test(criteria_are_timed_each_by_itself),
+      cmocka_unit_test(all_criteria_but_the_oracles_are_timed_unless_some_are_named),
+      cmocka_unit_test(the_oracle_is_measured_beside_a_pass_per_filter),
       cmocka_unit_test(people_get_a_table_with_a_legend),
       cmocka_unit_test(what_cannot_be_measured_is_refused_with_its_place),
       cmocka_unit_test(help_names_every_option),

@@ -6,11 +6,11 @@ output=$(mktemp) || exit 1
 trap 'rm -f "$output"' EXIT
 # Two threads that wait for each other actively, and memory that goes back to the system at once, cost more than the arithmetic.
 export GOMP_SPINCOUNT=0 MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296
-scripts='optimizers dropout nets replay'
-case " $* " in *' --brief '*) scripts='optimizers dropout nets' ;; esac # replays take minutes
+scripts='optimizers dropout nets criteria hessian replay'
+case " $* " in *' --brief '*) scripts='optimizers dropout nets criteria hessian' ;; esac # replays take minutes
 for script in $scripts; do
   arguments=$BUILD
-  case $script in nets | replay) arguments="$BUILD $*" ;; esac
+  case $script in nets | criteria | hessian | replay) arguments="$BUILD $*" ;; esac
   # shellcheck disable=SC2086
   { "${PYTHON:-/usr/bin/python3}" "$here/$script.py" $arguments 2>&1; echo "exit status $?"; } | tee "$output" | grep -v '^exit status'
   ok=$(grep -c '^OK ' "$output")

@@ -16,17 +16,12 @@
  *     decisions.u8       of training mode, at each layer's offset, shaped as its output: 1 where a ReLU let a value pass, or dropout kept
  *                        it; the tap (row · kernel + column) that a max pool took
  *     maps.f32           with --maps only: every layer's output in training mode, one behind the other */
-#include "core/base/files.h"
-#include "core/base/memory.h"
 #include "core/loss/cross_entropy.h"
-#include "core/nn/net_parts.h"
 #include "experiments/config/yaml.h"
 #include "experiments/plan/model_file.h"
+#include "tests/parity/net_files.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct {
   rp_image_shape shape;
@@ -55,16 +50,11 @@ static size_t image_size(const passes *p) {
   return (size_t)p->shape.channels * (size_t)p->shape.height * (size_t)p->shape.width;
 }
 
-static size_t output_size(const passes *p, int layer) {
-  const rp_extent *out = &p->net->extents[layer];
-  return (size_t)out->channels * (size_t)out->height * (size_t)out->width;
-}
-
 static rp_status make_room(passes *p, rp_error *err) {
   const size_t batch = (size_t)p->batch, n_layers = (size_t)p->model.n_layers;
   const rp_layout *layout = rp_net_layout(p->net);
   RP_TRY(rp_allocate(n_layers + 1, sizeof *p->first_value, &p->first_value, err));
-  for (size_t i = 0; i < n_layers; i++) p->first_value[i + 1] = p->first_value[i] + batch * output_size(p, (int)i);
+  for (size_t i = 0; i < n_layers; i++) p->first_value[i + 1] = p->first_value[i] + batch * output_size(p->net, (int)i);
   RP_TRY(rp_allocate(layout->n_parameters, sizeof(float), &p->parameters, err));
   RP_TRY(rp_allocate(layout->n_parameters, sizeof(float), &p->gradients, err));
   RP_TRY(rp_allocate(layout->n_parameters, sizeof(float), &p->statistics, err));
@@ -77,22 +67,10 @@ static rp_status make_room(passes *p, rp_error *err) {
   return rp_allocate(p->keeps_maps ? p->first_value[n_layers] : 0, sizeof(float), &p->maps, err);
 }
 
-/* What initialisation leaves at 0 or 1 would hide mistakes. */
-static void move_off(const passes *p, const rp_tensor *tensor) {
-  const rp_stream stream = rp_stream_of(p->seed, RP_DRAW_SHAPES, 1, (uint32_t)tensor->offset, 0, 0);
-  for (int k = 0; k < tensor->K; k++) {
-    const double normal = rp_draw_normal(&stream, (uint64_t)k), around_one = 0.5 + rp_draw_uniform(&stream, (uint64_t)k);
-    float *value = &p->parameters[tensor->offset + (size_t)k];
-    if (tensor->kind == RP_BIAS || tensor->kind == RP_BN_MEAN) *value = (float)(0.1 * normal);
-    if (tensor->kind == RP_BN_BETA) *value = (float)(0.2 * normal);
-    if (tensor->kind == RP_BN_GAMMA || tensor->kind == RP_BN_VARIANCE) *value = (float)around_one;
-  }
-}
-
 static rp_status fill(passes *p, rp_error *err) {
   const rp_layout *layout = rp_net_layout(p->net);
   RP_TRY(rp_init_parameters(p->net, p->seed, p->parameters, err));
-  for (int i = 0; i < layout->n_tensors; i++) move_off(p, &layout->tensors[i]);
+  move_off(layout, p->seed, p->parameters);
   const rp_stream pixels = rp_stream_of(p->seed, RP_DRAW_SHAPES, 2, 0, 0, 0), labels = rp_stream_of(p->seed, RP_DRAW_SHAPES, 3, 0, 0, 0);
   for (size_t i = 0; i < (size_t)p->batch * image_size(p); i++) p->images[i] = (float)rp_draw_normal(&pixels, i);
   for (int i = 0; i < p->batch; i++) p->labels[i] = (uint8_t)rp_draw_below(&labels, (uint64_t)i, (uint32_t)p->shape.n_classes);
@@ -103,45 +81,14 @@ static rp_status fill(passes *p, rp_error *err) {
 
 /* ---- Decisions ------------------------------------------------------------------------------- */
 
-/* The first tap of the largest value of each window. */
-static void note_taps(const passes *p, int layer, const float *in, uint8_t *taps) {
-  const rp_layer_spec *spec = &p->model.layers[layer];
-  const rp_extent from = rp_input_extent(&p->net->model, p->net->extents, layer, 0), *to = &p->net->extents[layer];
-  const rp_window window = rp_window_of(spec, &from);
-  for (int c = 0; c < to->channels; c++, in += from.height * from.width)
-    for (int y = 0; y < to->height; y++)
-      for (int x = 0; x < to->width; x++, taps++) {
-        float largest = -INFINITY;
-        for (int tap = 0; tap < window.kernel * window.kernel; tap++) {
-          const int row = y * window.stride - window.top + tap / window.kernel,
-                    column = x * window.stride - window.left + tap % window.kernel;
-          if (row < 0 || row >= from.height || column < 0 || column >= from.width) continue;
-          const float value = in[row * from.width + column];
-          if (value > largest) largest = value, *taps = (uint8_t)tap;
-        }
-      }
-}
-
 /* What a forward pass left in an executor's maps, for images from `first` on. */
 static rp_status note_maps(passes *p, const rp_executor *executor, int first, rp_error *err) {
   for (int i = 0; i < p->model.n_layers; i++) {
-    const rp_layer *layer = &executor->layers[i];
-    const size_t size = output_size(p, i), at = p->first_value[i] + (size_t)first * size, n = (size_t)executor->batch * size;
-    RP_CLEANUP(rp_free_pointer) float *out = NULL, *in = NULL;
+    const size_t size = output_size(p->net, i), at = p->first_value[i] + (size_t)first * size, n = (size_t)executor->batch * size;
+    RP_CLEANUP(rp_free_pointer) float *out = NULL;
     RP_TRY(rp_allocate(n, sizeof *out, &out, err));
-    rp_map_to_dense(&layer->out, out);
+    RP_TRY(note_layer(executor, i, out, p->decisions + at, err));
     if (p->keeps_maps) memcpy(p->maps + at, out, n * sizeof *out);
-    if (layer->spec->kind == RP_MAX_POOL) {
-      const size_t in_size = rp_map_size(&layer->ins[0]) / (size_t)executor->batch;
-      RP_TRY(rp_allocate((size_t)executor->batch * in_size, sizeof *in, &in, err));
-      rp_map_to_dense(&layer->ins[0], in);
-      const size_t dense = (size_t)layer->ins[0].channels * (size_t)layer->ins[0].height * (size_t)layer->ins[0].width;
-      for (int n_image = 0; n_image < executor->batch; n_image++)
-        note_taps(p, i, in + (size_t)n_image * dense, p->decisions + at + (size_t)n_image * size);
-    } else {
-      const int is_dropout = layer->spec->kind == RP_DROPOUT || layer->spec->kind == RP_DROP_PATH;
-      for (size_t j = 0; j < n; j++) p->decisions[at + j] = is_dropout ? out[j] != 0 : out[j] > 0;
-    }
   }
   return RP_OK;
 }
@@ -193,49 +140,16 @@ static rp_status evaluate(passes *p, rp_error *err) {
 
 /* ---- What comes out -------------------------------------------------------------------------- */
 
-static rp_status write_bytes(const passes *p, const char *name, const void *bytes, size_t size, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
-  RP_TRY(rp_join_path(p->folder, name, &path, err));
-  FILE *file = fopen(path, "wb");
-  if (!file) return rp_fail_errno(err, RP_EIO, "%s", path);
-  const int is_written = fwrite(bytes, 1, size, file) == size;
-  return fclose(file) == 0 && is_written ? RP_OK : rp_fail_errno(err, RP_EIO, "%s", path);
-}
-
-static rp_status write_floats(const passes *p, const char *name, const float *values, size_t n, rp_error *err) {
-  return write_bytes(p, name, values, n * sizeof *values, err);
-}
-
-static int has_decisions(const rp_layer_spec *spec) {
-  return spec->has_relu || spec->kind == RP_RELU || spec->kind == RP_MAX_POOL || spec->kind == RP_DROPOUT || spec->kind == RP_DROP_PATH;
-}
-
 static rp_status write_meta(const passes *p, rp_error *err) {
-  static const char *const KINDS[] = {[RP_CONV_WEIGHT] = "conv weight", [RP_FC_WEIGHT] = "fc weight", [RP_BIAS] = "bias",
-                                      [RP_BN_GAMMA] = "BN gamma",       [RP_BN_BETA] = "BN beta",     [RP_BN_MEAN] = "BN mean",
-                                      [RP_BN_VARIANCE] = "BN variance"};
-  const rp_layout *layout = rp_net_layout(p->net);
   RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_join_path(p->folder, "meta.json", &path, err));
   FILE *file = fopen(path, "w");
   if (!file) return rp_fail_errno(err, RP_EIO, "%s", path);
   fprintf(file, "{\"image\": {\"channels\": %d, \"height\": %d, \"width\": %d, \"classes\": %d}, \"batch\": %d, \"seed\": %llu,\n",
           p->shape.channels, p->shape.height, p->shape.width, p->shape.n_classes, p->batch, (unsigned long long)p->seed);
-  fprintf(file, " \"loss\": %.17g,\n \"layers\": %s,\n \"tensors\": [", p->loss, p->layers);
-  for (int i = 0; i < layout->n_tensors; i++) {
-    const rp_tensor *tensor = &layout->tensors[i];
-    fprintf(file, "%s\n  {\"kind\": \"%s\", \"layer\": \"%s\", \"K\": %d, \"C\": %d, \"E\": %d, \"offset\": %zu}", i ? "," : "",
-            KINDS[tensor->kind], p->model.layers[tensor->layer].name, tensor->K, tensor->C, tensor->E, tensor->offset);
-  }
-  fprintf(file, "],\n \"decisions\": [");
-  const char *separator = "";
-  for (int i = 0; i < p->model.n_layers; i++) {
-    if (!has_decisions(&p->model.layers[i])) continue;
-    fprintf(file, "%s\n  {\"layer\": \"%s\", \"offset\": %zu, \"size\": %zu}", separator, p->model.layers[i].name, p->first_value[i],
-            p->first_value[i + 1] - p->first_value[i]);
-    separator = ",";
-  }
-  fprintf(file, "]}\n");
+  fprintf(file, " \"loss\": %.17g,\n ", p->loss);
+  write_net(file, p->net, p->layers, p->first_value);
+  fprintf(file, "}\n");
   return fclose(file) == 0 ? RP_OK : rp_fail_errno(err, RP_EIO, "%s", path);
 }
 
@@ -253,18 +167,18 @@ static rp_status run(const char *model_yaml, passes *p, rp_error *err) {
   const size_t n_logits = batch * (size_t)p->shape.n_classes, n_values = p->first_value[p->model.n_layers];
   RP_TRY(train(p, err));
   RP_TRY(write_meta(p, err));
-  RP_TRY(write_floats(p, "parameters.f32", p->parameters, n_parameters, err));
-  RP_TRY(write_floats(p, "images.f32", p->images, batch * image_size(p), err));
-  RP_TRY(write_bytes(p, "labels.u8", p->labels, batch, err));
-  if (p->has_gates) RP_TRY(write_bytes(p, "closed.u8", p->closed, (size_t)rp_net_layout(p->net)->n_filters, err));
-  RP_TRY(write_floats(p, "train_logits.f32", p->logits, n_logits, err));
-  RP_TRY(write_floats(p, "losses.f32", p->losses, batch, err));
-  RP_TRY(write_floats(p, "gradients.f32", p->gradients, n_parameters, err));
-  RP_TRY(write_floats(p, "statistics.f32", p->statistics, n_parameters, err));
-  RP_TRY(write_bytes(p, "decisions.u8", p->decisions, n_values, err));
-  if (p->keeps_maps) RP_TRY(write_floats(p, "maps.f32", p->maps, n_values, err));
+  RP_TRY(write_floats(p->folder, "parameters.f32", p->parameters, n_parameters, err));
+  RP_TRY(write_floats(p->folder, "images.f32", p->images, batch * image_size(p), err));
+  RP_TRY(write_bytes(p->folder, "labels.u8", p->labels, batch, err));
+  if (p->has_gates) RP_TRY(write_bytes(p->folder, "closed.u8", p->closed, (size_t)rp_net_layout(p->net)->n_filters, err));
+  RP_TRY(write_floats(p->folder, "train_logits.f32", p->logits, n_logits, err));
+  RP_TRY(write_floats(p->folder, "losses.f32", p->losses, batch, err));
+  RP_TRY(write_floats(p->folder, "gradients.f32", p->gradients, n_parameters, err));
+  RP_TRY(write_floats(p->folder, "statistics.f32", p->statistics, n_parameters, err));
+  RP_TRY(write_bytes(p->folder, "decisions.u8", p->decisions, n_values, err));
+  if (p->keeps_maps) RP_TRY(write_floats(p->folder, "maps.f32", p->maps, n_values, err));
   RP_TRY(evaluate(p, err));
-  return write_floats(p, "evaluate_logits.f32", p->logits, n_logits, err);
+  return write_floats(p->folder, "evaluate_logits.f32", p->logits, n_logits, err);
 }
 
 int main(int argc, char **argv) {

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 typedef enum {
   RETURNS_NAN,
@@ -20,6 +22,15 @@ typedef enum {
   ASKS_FOR_A_HESSIAN,
   OVERFILLS_THE_MESSAGE,
   CRASHES,
+  OVERFLOWS_THE_STACK,
+  EXITS,
+  EXITS_AT_ONCE,
+  HANGS_IN_CREATE,
+  HANGS_IN_OBSERVE,
+  HANGS_IN_SCORE,
+  HANGS_IN_CHOOSE,
+  HANGS_IN_DESTROY,
+  SLEEPS_IN_SCORE,
   BEHAVES
 } misdeed;
 
@@ -37,6 +48,15 @@ static const char *const WORDS[] = {"returns-nan",
                                     "asks-for-a-hessian",
                                     "overfills-the-message",
                                     "crashes",
+                                    "overflows-the-stack",
+                                    "exits",
+                                    "exits-at-once",
+                                    "hangs-in-create",
+                                    "hangs-in-observe",
+                                    "hangs-in-score",
+                                    "hangs-in-choose",
+                                    "hangs-in-destroy",
+                                    "sleeps-in-score",
                                     "behaves",
                                     NULL};
 
@@ -44,12 +64,24 @@ typedef struct {
   misdeed deed;
 } memory;
 
+static void spin_if(int hangs) {
+  volatile int goes_on = 1;
+  while (hangs && goes_on) continue;
+}
+
+static int overflow(volatile char *outer, uint32_t depth) {
+  volatile char block[4096];
+  block[0] = outer ? outer[0] : 0;
+  return depth == 0 ? 0 : overflow(block, depth - 1) + block[0];
+}
+
 static int create(const rp_context *context, const rp_value *options, void **self, rp_message *message) {
   (void)context;
   static memory memories[BEHAVES + 1];
   memory *mine = &memories[(int)options[0].number];
   mine->deed = (misdeed)options[0].number;
   *self = mine;
+  spin_if(mine->deed == HANGS_IN_CREATE);
   if (mine->deed != FAILS_TO_CREATE) return RP_RANKER_OK;
   snprintf(message->text, sizeof message->text, "nothing could be created");
   return RP_RANKER_ERROR;
@@ -58,6 +90,7 @@ static int create(const rp_context *context, const rp_value *options, void **sel
 static int observe(void *self, const rp_context *context, const rp_batch *batch, rp_message *message) {
   (void)batch;
   misdeed deed = ((memory *)self)->deed;
+  spin_if(deed == HANGS_IN_OBSERVE);
   if (deed == FAILS_TO_OBSERVE) {
     snprintf(message->text, sizeof message->text, "nothing to be seen");
     return RP_RANKER_ERROR;
@@ -72,6 +105,7 @@ static int observe(void *self, const rp_context *context, const rp_batch *batch,
 static int score(void *self, const rp_context *context, float *importance, rp_message *message) {
   misdeed deed = ((memory *)self)->deed;
   uint32_t last = context->n_filters - 1;
+  spin_if(deed == HANGS_IN_SCORE);
   for (uint32_t f = 0; f < context->n_filters; f++)
     if (f != last || deed != FORGETS_A_FILTER) importance[f] = (float)f;
   switch (deed) {
@@ -92,6 +126,14 @@ static int score(void *self, const rp_context *context, float *importance, rp_me
   case CRASHES:
     raise(SIGSEGV);
     break;
+  case OVERFLOWS_THE_STACK:
+    return overflow(NULL, UINT32_MAX);
+  case EXITS:
+    exit(0);
+  case EXITS_AT_ONCE:
+    _exit(0);
+  case SLEEPS_IN_SCORE:
+    for (;;) pause();
   case ASKS_FOR_A_HESSIAN:
     return context->hessian_product(context, importance, importance, message);
   default:
@@ -105,6 +147,7 @@ static int choose(void *self, const rp_context *context, const float *importance
   (void)importance;
   (void)message;
   misdeed deed = ((memory *)self)->deed;
+  spin_if(deed == HANGS_IN_CHOOSE);
   uint32_t left = limits->count + (deed == CHOOSES_TOO_MANY);
   /* well behaved: within each layer's bounds, from its first filter on */
   for (uint32_t l = 0; l < context->n_layers; l++) {
@@ -118,6 +161,10 @@ static int choose(void *self, const rp_context *context, const float *importance
     }
   }
   return RP_RANKER_OK;
+}
+
+static void destroy(void *self) {
+  spin_if(((memory *)self)->deed == HANGS_IN_DESTROY);
 }
 
 static const rp_option DEED = {.size = sizeof(rp_option),
@@ -139,4 +186,5 @@ const rp_ranker rp_ranker_plugin = {.abi_major = RP_RANKER_ABI_MAJOR,
                                     .create = create,
                                     .observe = observe,
                                     .score = score,
-                                    .choose = choose};
+                                    .choose = choose,
+                                    .destroy = destroy};

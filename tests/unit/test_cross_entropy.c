@@ -69,6 +69,16 @@ static void a_nan_logit_is_never_right_and_makes_the_loss_nan(void **unused) {
     }
 }
 
+/* Softmax (1/2, 1/2), (3/4, 1/4) and (1, 0); the tangents' means under them are 2, 3 and 5. */
+static void tangents_of_gradients_equal_values_worked_out_by_hand(void **unused) {
+  (void)unused;
+  const float logits[] = {7, 7, logf(3), 0, 1e30f, -1e30f}, tangents[] = {1, 3, 4, 0, 5, 7};
+  const double expected[] = {-0.25, 0.25, 0.375, -0.375, 0, 0};
+  float gradient_tangents[6];
+  rp_cross_entropy_tangent(logits, tangents, 3, 2, 0.5, gradient_tangents);
+  for (int i = 0; i < 6; i++) assert_near(gradient_tangents[i], expected[i], 1e-7);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(loss_and_gradient_equal_values_worked_out_by_hand),
@@ -76,6 +86,7 @@ int main(void) {
       cmocka_unit_test(large_logits_do_not_overflow),
       cmocka_unit_test(a_prediction_is_the_lowest_index_of_the_largest_logits),
       cmocka_unit_test(a_nan_logit_is_never_right_and_makes_the_loss_nan),
+      cmocka_unit_test(tangents_of_gradients_equal_values_worked_out_by_hand),
   };
   return cmocka_run_group_tests_name("cross_entropy", tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ static void every_key_of_the_documentation_is_accepted(void **unused) {
       "schedule: constant}\n"
       "scheme: {name: repr, anything: 3}\n"
       "score: {data: validation, images: 500}\n"
-      "seeds: [1, 2, 3]\nbaseline: true\narms: {}\nsweep: {}\nzip: []\nexclude: []\nshadow: [all, {name: ortho, variant: authors}]\n");
+      "seeds: [1, 2, 3]\nbaseline: true\nranker_timeout: 30.5\narms: {}\nsweep: {}\nzip: []\nexclude: []\nshadow: [all, {name: ortho, variant: authors}]\n");
   assert_accepted("train: {optimizer: {name: nesterov, lr: 0.01, momentum: 0.9, weight_decay: 0, decay: weights}, "
                   "schedule: {name: staircase, factor: 0.5, every: 30, unit: epochs, restart: cycles}}");
   assert_accepted("train: {optimizer: {name: rmsprop, lr: 0.01, alpha: 0.9, epsilon: 1e-6, weight_decay: 0, decay: all}, "

@@ -74,6 +74,9 @@ static void a_description_tells_all_and_loads_nothing(void **unused) {
   assert_string_equal(all.doc, "one option of each kind");
   assert_string_equal(all.normalise, "layer-max");
   assert_int_equal(all.flags, 0);
+  assert_string_equal(all.formula, ""); /* which its struct ends before */
+  assert_string_equal(all.citation, "");
+  assert_string_equal(all.reduction, "");
   assert_int_equal(all.n_options, 4);
   assert_string_equal(all.options[0].name, "power");
   assert_string_equal(all.options[0].help, "an exponent");
@@ -96,14 +99,35 @@ static void a_description_tells_all_and_loads_nothing(void **unused) {
 
 static void every_built_in_ranker_describes_itself_under_its_files_name(void **unused) {
   (void)unused;
-  static const char *const names[] = {"l2", "oracle-accuracy", "oracle-loss", "ortho", "random", "taylor"};
-  for (int i = 0; i < 6; i++) {
+  static const char *const names[] = {"activation", "apoz", "bn-scale", "contribution", "correlation",     "fpgm",   "gradient",
+                                      "l1",         "l2",   "ortho",    "oracle-loss",  "oracle-accuracy", "random", "taylor"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     char file[64];
     snprintf(file, sizeof file, "rankers/%s.so", names[i]);
     rp_plugin_description ranker = describe_plugin(file);
     assert_string_equal(ranker.name, names[i]);
     rp_plugin_description_free(&ranker);
   }
+}
+
+static void a_description_that_is_known_already_tells_the_same(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  rp_plugin_descriptions known = {0};
+  rp_plugin_description read = describe_plugin("rankers/ortho.so");
+  for (int i = 0; i < 2; i++) {
+    rp_plugin_description copy;
+    assert_ok(rp_plugin_describe_once(&known, built_file("rankers/ortho.so"), &copy, &err), err);
+    assert_string_equal(copy.doc, read.doc);
+    assert_string_equal(copy.formula, read.formula);
+    assert_string_equal(copy.citation, read.citation);
+    assert_string_equal(copy.reduction, read.reduction);
+    assert_int_equal(copy.n_options, read.n_options);
+    rp_plugin_description_free(&copy);
+  }
+  assert_int_equal(known.n, 1);
+  rp_plugin_descriptions_free(&known);
+  rp_plugin_description_free(&read);
 }
 
 static void taylor_is_normalised_by_the_layers_l2_norm_by_default(void **unused) {
@@ -235,6 +259,7 @@ int main(void) {
       cmocka_unit_test(the_folder_is_the_environments_or_lies_beside_the_program),
       cmocka_unit_test(a_description_tells_all_and_loads_nothing),
       cmocka_unit_test(every_built_in_ranker_describes_itself_under_its_files_name),
+      cmocka_unit_test(a_description_that_is_known_already_tells_the_same),
       cmocka_unit_test(taylor_is_normalised_by_the_layers_l2_norm_by_default),
       cmocka_unit_test(fields_beyond_a_plugins_own_size_read_as_null),
       cmocka_unit_test(a_loaded_plugin_is_the_described_file),

@@ -124,7 +124,8 @@ static void rule_11_ablating_a_set_is_a_net_without_its_maps_in_each_structure(v
 
 /* ---- Criteria -------------------------------------------------------------------------------- */
 
-/* Scores by a criterion of this build with its default options, as they come from the plugin. The caller frees. */
+/* Scores by a criterion of this build with its default options, as they come from the plugin. The caller frees. bn-scale is told to take
+ * convs without a batch norm of their own, too. */
 static float *scores_by(const subject *s, const char *name) {
   char file[60];
   snprintf(file, sizeof file, "rankers/%.40s.so", name);
@@ -133,7 +134,8 @@ static float *scores_by(const subject *s, const char *name) {
   rp_value *options = NULL;
   rp_error err = {0};
   float *scores = floats((size_t)s->n_filters);
-  assert_ok(rp_ranker_options_parse(&description, NULL, 0, &options, &err), err);
+  const rp_option_text keep = {"missing", "keep"};
+  assert_ok(rp_ranker_options_parse(&description, &keep, strcmp(name, "bn-scale") == 0, &options, &err), err);
   const rp_scoring_pass pass = {.net = s->net, .state = s->state, .dataset = &data.dataset};
   rp_scoring scoring = {.plugin = &plugin, .options = options, .normalise = RP_NORMALISE_NONE, .scores = scores};
   assert_ok(rp_score(&pass, &scoring, 1, &err), err);
