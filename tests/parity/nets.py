@@ -27,10 +27,6 @@ import sys
 import tempfile
 import time
 
-# PyTorch's errors depend on how its sums are split: always in two, whatever the machine has.
-os.environ.pop("OMP_NUM_THREADS", None)
-os.environ["OPENBLAS_NUM_THREADS"] = "2"
-
 import numpy
 import torch
 import torch.nn.functional as F
