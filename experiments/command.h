@@ -12,6 +12,7 @@
   X("show", rp_command_show, "one trial whole")                                                                                            \
   X("report", rp_command_report, "a table with statistics")                                                                                \
   X("plot", rp_command_plot, "figures")                                                                                                    \
+  X("score", rp_command_score, "any ranking criterion on a stored state, beside the built-in ones")                                        \
   X("export", rp_command_export, "one trial whole as an .npz: weights, gates, scores")                                                     \
   X("data", rp_command_data, "data sets: list, fetch NAME, verify NAME")                                                                   \
   X("rankers", rp_command_rankers, "ranking criteria: list, info NAME, new NAME, check FILE.so")                                                                    \

@@ -6,6 +6,7 @@
 
 #include <argp.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { OPTION_SET = 1, OPTION_DATA, MOST_SETS = 256 };
 
@@ -70,6 +71,22 @@ static rp_status print_trials(const rp_campaign *campaign, int is_verbose, rp_er
   return RP_OK;
 }
 
+/* Of the trials that have most: others lack those that measure on a validation split. A ranker with several variants is named once. */
+static void print_shadows(const rp_campaign *campaign) {
+  const rp_shadow_set *longest = NULL;
+  for (int i = 0; i < campaign->n_shadow_sets; i++)
+    if (!longest || campaign->shadow_sets[i].n > longest->n) longest = &campaign->shadow_sets[i];
+  if (!longest || longest->n == 0) return;
+  fputs("shadow rankers at each drop:", stdout);
+  for (int i = 0; i < longest->n; i++) {
+    const char *name = longest->shadows[i].plan.description.name;
+    int is_new = 1;
+    for (int j = 0; j < i; j++) is_new &= strcmp(longest->shadows[j].plan.description.name, name) != 0;
+    if (is_new) printf("%s %s", i ? "," : "", name);
+  }
+  putchar('\n');
+}
+
 rp_status rp_command_plan(int n, char **arguments, rp_error *err) {
   plan_arguments parsed = {0};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
@@ -80,6 +97,7 @@ rp_status rp_command_plan(int n, char **arguments, rp_error *err) {
   rp_cost cost;
   RP_TRY(rp_cost_of(&campaign, &cost, err));
   RP_TRY(print_trials(&campaign, parsed.is_verbose, err));
+  print_shadows(&campaign);
   printf("%s: %d trials; at most %lld states to compute with sharing, %lld without; %lld epochs without; about %.1f MB of checkpoints\n",
          campaign.experiment.name, campaign.experiment.n_trials, (long long)cost.states, (long long)cost.states_unshared,
          (long long)cost.epochs_unshared, cost.disk_bytes / 1e6);

@@ -33,7 +33,7 @@ static const struct argp_option OPTIONS[] = {
     {"db", OPTION_DB, "FILE", 0, "Database (default: $REPR_DB, else results/repr.db)", 0},
     {"data", OPTION_DATA, "DIR", 0, "Folder of data sets (default: $REPR_DATA, else data)", 0},
     {"no-share", OPTION_NO_SHARE, 0, 0, "Let each trial compute all its states itself, from the start", 0},
-    {"retry", OPTION_RETRY, 0, 0, "Also trials that failed for a cause that stays (plugin error, NaN)", 0},
+    {"retry", OPTION_RETRY, 0, 0, "Also trials and shadow rankers that failed for a cause that stays (plugin error, NaN)", 0},
     {"fail-fast", OPTION_FAIL_FAST, 0, 0, "Stop at the first trial that fails", 0},
     {0}};
 
@@ -90,6 +90,15 @@ static const struct argp ARGP = {
     0,
     0};
 
+static void print_summary(const char *name, const rp_run_summary *summary, const char *database) {
+  fprintf(stderr, "%s: %d of %d trials done, %d failed; %d states computed; %s\n", name, summary->done, summary->n_trials, summary->failed,
+          summary->computed, database);
+  if (summary->shadows_scored + summary->shadows_failed == 0) return;
+  fprintf(stderr, "shadow rankers: %d answers, %d of them computed in %.1f s; %d failed%s\n", summary->shadows_scored,
+          summary->shadows_computed, summary->shadows_seconds, summary->shadows_failed,
+          summary->shadows_failed ? ": `repr status` says why, --retry asks again" : "");
+}
+
 rp_status rp_beside_database(const char *database, const char *ending, char **out, rp_error *err) {
   size_t length = strlen(database);
   if (length > 3 && strcmp(database + length - 3, ".db") == 0) length -= 3;
@@ -128,8 +137,7 @@ static rp_status run(run_arguments *arguments, rp_error *err) {
   arguments->options.logs = logs;
   rp_run_summary summary;
   rp_status status = rp_coordinate(&campaign, store, &arguments->options, &summary, err);
-  fprintf(stderr, "%s: %d of %d trials done, %d failed; %d states computed; %s\n", campaign.experiment.name, summary.done, summary.n_trials,
-          summary.failed, summary.computed, arguments->database);
+  print_summary(campaign.experiment.name, &summary, arguments->database);
   close(lock_fd);
   return status;
 }

@@ -34,7 +34,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 }
 
 static const struct argp ARGP = {
-    OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events. TRIAL is the beginning of its id, or ARM/SEED.", 0, 0, 0};
+    OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events, shadow rankers. TRIAL is the beginning of its id, or ARM/SEED.",
+    0,       0,     0};
 
 static rp_status print_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
   (void)err;
@@ -42,6 +43,12 @@ static rp_status print_row(void *user, int n_columns, const char *const *names, 
   for (int i = 0; i < n_columns && *n_rows == 0; i++) printf("%-14s%s", names[i], i + 1 < n_columns ? " " : "\n");
   (*n_rows)++;
   for (int i = 0; i < n_columns; i++) printf("%-14.60s%s", values[i] ? values[i] : "-", i + 1 < n_columns ? " " : "\n");
+  return RP_OK;
+}
+
+static rp_status count_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
+  (void)n_columns, (void)names, (void)values, (void)err;
+  ++*(int *)user;
   return RP_OK;
 }
 
@@ -61,6 +68,24 @@ static const char EVENTS_SQL[] =
     " iif(max_cos_left IS NULL, NULL, printf('%.1e', max_cos_left)) AS max_cos_left, round(seconds, 2) AS seconds"
     " FROM v_events WHERE trial = ?1";
 
+static const char SHADOWS_SQL[] =
+    "SELECT DISTINCT epoch, cycle, ranker, outcome, round(seconds, 3) AS seconds, json_extract(options, '$.options') AS options"
+    " FROM shadow_results WHERE trial = ?1";
+static const char REASONS_SQL[] =
+    "SELECT DISTINCT epoch, ranker, json_extract(options, '$.options'), message FROM shadow_results WHERE trial = ?1 AND message IS NOT NULL";
+
+/* Whole: a reason is longer than a column. */
+static rp_status print_reason(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
+  (void)user, (void)n_columns, (void)names, (void)err;
+  printf("epoch %s, %s %s: %s\n", values[0], values[1], values[2] ? values[2] : "", values[3]);
+  return RP_OK;
+}
+
+static int has_any(rp_store *store, const char *sql, const char *trial) {
+  int n_rows = 0;
+  return rp_query_rows(store, sql, trial, count_row, &n_rows, NULL) == RP_OK && n_rows > 0;
+}
+
 static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *err) {
   char hex[RP_ID_HEX + 1];
   rp_id_hex(trial->trial, hex);
@@ -69,7 +94,10 @@ static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *e
   if (trial->message) printf("failed: %s\n", trial->message);
   RP_TRY(print_table(store, "settings", "SELECT printf('%-30s', key) AS key, value FROM v_params WHERE trial = ?1 ORDER BY key", hex, err));
   RP_TRY(print_table(store, "epochs", EPOCHS_SQL, hex, err));
-  return print_table(store, "events", EVENTS_SQL, hex, err);
+  RP_TRY(print_table(store, "events", EVENTS_SQL, hex, err));
+  if (!has_any(store, SHADOWS_SQL, hex)) return RP_OK;
+  RP_TRY(print_table(store, "shadow rankers, which scored at drops without acting", SHADOWS_SQL, hex, err));
+  return rp_query_rows(store, REASONS_SQL, hex, print_reason, NULL, err);
 }
 
 rp_status rp_command_show(int n, char **arguments, rp_error *err) {

@@ -7,6 +7,7 @@
 #include <argp.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { OPTION_DB = 1 };
 
@@ -31,7 +32,14 @@ static error_t parse(int key, char *value, struct argp_state *state) {
   }
 }
 
-static const struct argp ARGP = {OPTIONS, parse, "[EXPERIMENT]", "Lists the trials of one experiment, or of all.", 0, 0, 0};
+static const struct argp ARGP = {
+    OPTIONS,
+    parse,
+    "[EXPERIMENT]",
+    "Lists the trials of one experiment, or of all, and the shadow rankers that gave no answer: `missing` is what the next run asks.",
+    0,
+    0,
+    0};
 
 static const char *const STATUS_NAMES[] = {
 #define RP_STATUS_NAME(code, name) [code] = name,
@@ -49,6 +57,21 @@ static void print_trial(const rp_trial_result *trial) {
   putchar('\n');
 }
 
+/* Each shadow ranker that did not answer at every drop, once for all drops with the same reason. The options are those of the ranker. */
+static const char SHADOWS_SQL[] =
+    "SELECT experiment, ranker || replace(' ' || json_extract(options, '$.options'), ' {}', ''), outcome, count(*), message "
+    "FROM shadow_results WHERE outcome <> 'scored' AND (?1 IS NULL OR experiment = ?1) "
+    "GROUP BY experiment, criterion, outcome, message ORDER BY experiment, outcome, 2, message";
+
+static rp_status print_shadow(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
+  (void)n_columns, (void)names, (void)err;
+  int *n_rows = user;
+  if ((*n_rows)++ == 0) puts("\nshadow rankers without an answer");
+  printf("%-10s %-36s %-14s at %s drop%s%s%s\n", values[0], values[1] ? values[1] : "", values[2], values[3],
+         strcmp(values[3], "1") == 0 ? "" : "s", values[4] ? ": " : "", values[4] ? values[4] : "");
+  return RP_OK;
+}
+
 rp_status rp_command_status(int n, char **arguments, rp_error *err) {
   status_arguments parsed = {.database = rp_default_database()};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
@@ -62,5 +85,6 @@ rp_status rp_command_status(int n, char **arguments, rp_error *err) {
   RP_TRY(rp_query_trials(store, parsed.experiment, &trials, err));
   printf("%-12s %-10s %-28s %6s  %-8s %9s %8s\n", "trial", "experiment", "arm", "seed", "status", "epochs", "headline");
   for (int i = 0; i < trials.n; i++) print_trial(&trials.trials[i]);
-  return RP_OK;
+  int n_shadows = 0;
+  return rp_query_rows(store, SHADOWS_SQL, parsed.experiment, print_shadow, &n_shadows, err);
 }

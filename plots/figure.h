@@ -43,4 +43,19 @@ typedef struct {
  * it said). */
 rp_status rp_plot(rp_store *store, const char *experiment, const char *figure, const rp_plot_options *options, rp_error *err);
 
+/* ---- Rankings of one state -------------------------------------------------------------------- */
+
+/* How one criterion ranks the filters of a net. */
+typedef struct {
+  const char *name;
+  const double *ranks;    /* [n_filters], 1 = most important, equal scores share the mean of their ranks; NAN = not ranked */
+  const uint8_t *dropped; /* [n_filters], nonzero = it would drop the filter */
+  double spearman;        /* with the first one; NAN = none */
+} rp_ranking;
+
+/* Draws the first of n ≥ 2 rankings against each of the others, a panel each (at most 24), into FOLDER/WHAT-ranks.FORMAT. `caption`: a
+ * sentence on the state. Errors: as rp_plot. (figure_ranks.c) */
+rp_status rp_plot_ranks(const rp_ranking *rankings, int n, int n_filters, const char *what, const char *caption,
+                        const rp_plot_options *options, rp_error *err);
+
 #endif

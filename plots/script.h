@@ -44,7 +44,7 @@ typedef enum { RP_LEGEND_LINE = 1, RP_LEGEND_BOX = 2, RP_LEGEND_DOT = 3, RP_LEGE
 typedef struct {
   const char *label;
   const char *colour; /* "#rrggbb" */
-  int dash;           /* of a line: gnuplot's dash type */
+  int dash;           /* of a line: gnuplot's dash type; of a dot in a figure that tells dots apart by shape: its point type */
   rp_legend_kind kind;
 } rp_legend_entry;
 
@@ -59,12 +59,22 @@ void rp_script_seeds(rp_text *text, int fewest, int most);
 /* The sentence for generated images, where the experiment has such; else nothing. */
 void rp_script_provenance(rp_text *text, const rp_trial_list *trials);
 
+/* Draws a figure into FOLDER/WHAT-FIGURE.FORMAT: `rows` (datablocks and variables), then `template`, on a canvas of `height` points; whole
+ * or not at all. Errors: as rp_plot. (drawing.c) */
+rp_status rp_script_draw(const rp_plot_options *options, const char *what, const char *figure, const rp_text *rows, double height,
+                         const char *template, rp_error *err);
+
 /* The figures. Each writes datablocks and variables, and sets the height of the canvas; the template follows. *fits = 0 where there is
  * nothing to draw. Errors: RP_EMEMORY. */
 rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err);
 rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err);
 
+/* What rp_plot_ranks draws. Errors: RP_EINPUT: fewer than two rankings; RP_EMEMORY. */
+rp_status rp_figure_ranks(const rp_ranking *rankings, int n, int n_filters, const char *caption, rp_text *script, double *height,
+                          rp_error *err);
+
 /* Embedded files, NUL-terminated (see the Makefile). */
-extern const char rp_embedded_plots_accuracy_gp[], rp_embedded_plots_criteria_gp[], rp_embedded_plots_published_csv[];
+extern const char rp_embedded_plots_accuracy_gp[], rp_embedded_plots_criteria_gp[], rp_embedded_plots_ranks_gp[],
+    rp_embedded_plots_published_csv[];
 
 #endif

@@ -16,7 +16,7 @@ struct rp_store {
 };
 
 /* Embedded files, NUL-terminated (see the Makefile). */
-extern const char rp_embedded_results_schema_sql[], rp_embedded_results_views_sql[];
+extern const char rp_embedded_results_schema_sql[], rp_embedded_results_schema_2_sql[], rp_embedded_results_views_sql[];
 
 /* Sets the error for a SQLite result code: what was tried, path, SQLite's reason. */
 rp_status rp_sql_fail(rp_store *store, int code, const char *doing, rp_error *err);
@@ -57,6 +57,9 @@ rp_status rp_trial_key(rp_store *store, rp_id trial, int64_t *key, rp_error *err
 
 /* The key of a criterion's row, put where it is new. */
 rp_status rp_put_criterion(rp_store *store, const rp_criterion *criterion, int64_t *key, rp_error *err);
+
+/* The status of a stored cause: the other way round than rp_status_name; RP_OK where there is none. */
+rp_status rp_cause_named(const char *name);
 
 /* RP_EINPUT where no environment was set. */
 rp_status rp_check_environment(const rp_store *store, rp_error *err);

@@ -1,4 +1,4 @@
--- schema.sql: the tables, version 1. Private: people's own SQL reads the views of views.sql.
+-- schema.sql: the tables, version 1 (schema_2.sql and so on bring them up to date). Private: people's own SQL reads the views of views.sql.
 --
 -- What refers to each other does so by integer keys; ids (content digests, hex) stand once each. A state or an answer to a drop request is known per
 -- environment, since other libraries or instruction sets may give other bits. NULL = not measured.

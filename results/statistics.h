@@ -1,4 +1,5 @@
-/* statistics.h: summaries over seeds, and differences that are paired by seed (SEMANTICS rule 24). Pure functions in double precision. */
+/* statistics.h: summaries over seeds, differences that are paired by seed (SEMANTICS rule 24), rank correlations. Pure functions in double
+ * precision. */
 #ifndef RP_RESULTS_STATISTICS_H
 #define RP_RESULTS_STATISTICS_H
 
@@ -28,5 +29,18 @@ rp_status rp_summarise_difference(const rp_seed_value *a, int n_a, const rp_seed
 /* The t with P(T ≤ t) = probability for Student's T with `df` degrees of freedom (≥ 1); probability in (0, 1). By the regularised
  * incomplete beta function (its continued fraction, Abramowitz and Stegun 26.5.8) and bisection; relative error below 1e-9. */
 double rp_t_quantile(double probability, int df);
+
+/* ---- Rank correlation ------------------------------------------------------------------------ */
+
+/* Ranks from 1 (the smallest value) to n; equal values share the mean of their places. `values`: [n], no NaN. Errors: RP_EMEMORY. */
+rp_status rp_mid_ranks(const double *values, int n, double *ranks, rp_error *err);
+
+/* Spearman's ρ: the product-moment correlation of mid-ranks, which is right with ties, too. NAN where n < 2 or one side is constant.
+ * Errors: RP_EMEMORY. */
+rp_status rp_spearman(const double *x, const double *y, int n, double *out, rp_error *err);
+
+/* Kendall's τ-b: (concordant − discordant pairs) / sqrt(pairs not tied in x · pairs not tied in y); a pair that is tied on either side is
+ * neither. By merge sort in O(n log n) (Knight, JASA 1966). NAN where n < 2 or one side is constant. Errors: RP_EMEMORY. */
+rp_status rp_kendall(const double *x, const double *y, int n, double *out, rp_error *err);
 
 #endif

@@ -200,6 +200,11 @@ typedef struct {
 rp_status rp_store_put_scores(rp_store *store, rp_id state, const rp_criterion *criterion, const rp_store_filters *filters,
                               const float *scores, rp_error *err);
 
+/* Reads them back: [n_filters], NaN where there is no row; *found = 0 where there is none at all. Errors: RP_EDAMAGED: they do not fit
+ * `filters`. */
+rp_status rp_store_find_scores(rp_store *store, rp_id state, const rp_criterion *criterion, const rp_store_filters *filters, int *found,
+                               float *scores, rp_error *err);
+
 /* *found = 1 where the criterion's scores of the state are there. */
 rp_status rp_store_has_scores(rp_store *store, rp_id state, const rp_criterion *criterion, int *found, rp_error *err);
 
@@ -223,6 +228,35 @@ rp_status rp_store_put_drop(rp_store *store, const rp_drop_row *drop, const rp_s
 /* Looks a request up. Where it is known, `set` ([n_filters], may be NULL) is filled. Errors: RP_EDAMAGED: the stored filters do not fit
  * `filters`. */
 rp_status rp_store_find_drop(rp_store *store, rp_id request, const rp_store_filters *filters, int *found, uint8_t *set, rp_error *err);
+
+/* The ranks of a request: [n_filters], 0 = not ranked: it was no candidate. Errors: as rp_store_find_drop. */
+rp_status rp_store_find_ranks(rp_store *store, rp_id request, const rp_store_filters *filters, int *found, int *ranks, rp_error *err);
+
+/* ---- Shadows: criteria that score without acting --------------------------------------------- */
+
+typedef enum { RP_SHADOW_SCORED, RP_SHADOW_FAILED, RP_SHADOW_NOT_APPLICABLE } rp_shadow_outcome;
+
+/* What a shadow criterion says of a drop. Its answer is a drop row like another (rp_store_put_drop): the one that it would have been had
+ * the criterion acted, with the same state, p and limits. */
+typedef struct {
+  rp_id request; /* that acted */
+  rp_criterion criterion;
+  rp_id asked; /* its own request; put before, where it was scored */
+  rp_shadow_outcome outcome;
+  rp_status cause;     /* RP_SHADOW_FAILED */
+  const char *message; /* or NULL */
+} rp_shadow_row;
+
+/* Puts what a shadow says of a drop, in the place of what it said before. Errors: RP_EINPUT where a request is unknown. */
+rp_status rp_store_put_shadow(rp_store *store, const rp_shadow_row *shadow, rp_error *err);
+
+/* Whether a criterion failed on a state (or does not apply) before: in answering `asked`, or, where `asked` is all zero, any request.
+ * *message is a copy that the caller frees; may be NULL. */
+rp_status rp_store_find_shadow_failure(rp_store *store, rp_id state, const rp_criterion *criterion, rp_id asked, int *found,
+                                       rp_shadow_outcome *outcome, rp_status *cause, char **message, rp_error *err);
+
+/* Forgets the failures of shadows in an experiment's newest plan, so that they are tried again. */
+rp_status rp_store_forget_shadow_failures(rp_store *store, const char *experiment, rp_error *err);
 
 /* ---- Paths ----------------------------------------------------------------------------------- */
 

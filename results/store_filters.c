@@ -4,7 +4,6 @@
 #include "core/base/memory.h"
 
 #include <math.h>
-#include <string.h>
 
 static int filters_in(const rp_store_filters *filters) {
   int n = 0;
@@ -61,6 +60,28 @@ rp_status rp_store_put_scores(rp_store *store, rp_id state, const rp_criterion *
   return rp_sql_leave(store, put_scores(store, state, criterion, filters, scores, err), err);
 }
 
+rp_status rp_store_find_scores(rp_store *store, rp_id state, const rp_criterion *criterion, const rp_store_filters *filters, int *found,
+                               float *scores, rp_error *err) {
+  int64_t state_key;
+  int row, n = filters_in(filters);
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *known = NULL;
+  for (int i = 0; i < n; i++) scores[i] = NAN;
+  RP_TRY(rp_state_key(store, state, &state_key, err));
+  RP_TRY(
+      rp_sql_prepare(store, &known, err,
+                     "SELECT s.position, s.score FROM scores s JOIN criteria c ON c.criterion = s.criterion JOIN plugins g ON g.plugin = "
+                     "c.plugin WHERE s.state = ?1 AND g.name = ?2 AND g.version = ?3 AND g.file_hash = ?4 AND c.options_json = ?5",
+                     "lsshs", state_key, criterion->ranker, criterion->version, criterion->file_hash, criterion->options_json));
+  RP_TRY(rp_sql_step(store, known, &row, err));
+  for (*found = row; row;) {
+    int position = sqlite3_column_int(known, 0);
+    if (position < 0 || position >= n) return rp_fail(err, RP_EDAMAGED, "%s: stored scores name filter %d of %d", store->path, position, n);
+    scores[position] = (float)sqlite3_column_double(known, 1);
+    RP_TRY(rp_sql_step(store, known, &row, err));
+  }
+  return RP_OK;
+}
+
 rp_status rp_store_has_scores(rp_store *store, rp_id state, const rp_criterion *criterion, int *found, rp_error *err) {
   int64_t state_key, n;
   RP_TRY(rp_state_key(store, state, &state_key, err));
@@ -74,23 +95,28 @@ rp_status rp_store_has_scores(rp_store *store, rp_id state, const rp_criterion *
 
 /* ---- Drops ----------------------------------------------------------------------------------- */
 
-/* Fills `set` with what a request dropped. */
-static rp_status read_set(rp_store *store, int64_t request, const rp_store_filters *filters, uint8_t *set, rp_error *err) {
+/* Fills `set` with what a request dropped, `ranks` with how it ranked; each may be NULL. */
+static rp_status read_answer(rp_store *store, int64_t request, const rp_store_filters *filters, uint8_t *set, int *ranks, rp_error *err) {
   int64_t n_filters;
   int row, n = filters_in(filters);
-  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *dropped = NULL;
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *answer = NULL;
   RP_TRY(rp_sql_integer(store, -1, &n_filters, err, "SELECT n_filters FROM requests WHERE request = ?1", "l", request));
   if (n_filters != n)
     return rp_fail(err, RP_EDAMAGED, "%s: a stored drop is about a net of %lld filters, not %d", store->path, (long long)n_filters, n);
-  memset(set, 0, (size_t)n);
-  RP_TRY(rp_sql_prepare(store, &dropped, err, "SELECT position FROM request_filters WHERE request = ?1 AND dropped", "l", request));
-  RP_TRY(rp_sql_step(store, dropped, &row, err));
+  for (int i = 0; i < n; i++) {
+    if (set) set[i] = 0;
+    if (ranks) ranks[i] = 0;
+  }
+  RP_TRY(rp_sql_prepare(store, &answer, err, "SELECT position, dropped, coalesce(rank, 0) FROM request_filters WHERE request = ?1", "l",
+                        request));
+  RP_TRY(rp_sql_step(store, answer, &row, err));
   while (row) {
-    int position = sqlite3_column_int(dropped, 0);
+    int position = sqlite3_column_int(answer, 0);
     if (position < 0 || position >= n)
       return rp_fail(err, RP_EDAMAGED, "%s: a stored drop names filter %d of %d", store->path, position, n);
-    set[position] = 1;
-    RP_TRY(rp_sql_step(store, dropped, &row, err));
+    if (set) set[position] = sqlite3_column_int(answer, 1) != 0;
+    if (ranks) ranks[position] = sqlite3_column_int(answer, 2);
+    RP_TRY(rp_sql_step(store, answer, &row, err));
   }
   return RP_OK;
 }
@@ -124,7 +150,7 @@ static rp_status check_answer(rp_store *store, int64_t request, const rp_drop_ro
   RP_CLEANUP(rp_free_pointer) uint8_t *known = NULL;
   int n = filters_in(filters), is_same = 1;
   RP_TRY(rp_allocate((size_t)n, 1, &known, err));
-  RP_TRY(read_set(store, request, filters, known, err));
+  RP_TRY(read_answer(store, request, filters, known, NULL, err));
   for (int i = 0; i < n; i++) is_same &= known[i] == (drop->set[i] != 0);
   if (is_same) return RP_OK;
   char hex[RP_ID_HEX + 1];
@@ -150,9 +176,18 @@ rp_status rp_store_put_drop(rp_store *store, const rp_drop_row *drop, const rp_s
   return rp_sql_leave(store, put_drop(store, drop, filters, err), err);
 }
 
-rp_status rp_store_find_drop(rp_store *store, rp_id request, const rp_store_filters *filters, int *found, uint8_t *set, rp_error *err) {
+static rp_status find_answer(rp_store *store, rp_id request, const rp_store_filters *filters, int *found, uint8_t *set, int *ranks,
+                             rp_error *err) {
   int64_t key;
   RP_TRY(rp_request_key(store, request, &key, err));
   *found = key != 0;
-  return *found && set ? read_set(store, key, filters, set, err) : RP_OK;
+  return *found && (set || ranks) ? read_answer(store, key, filters, set, ranks, err) : RP_OK;
+}
+
+rp_status rp_store_find_drop(rp_store *store, rp_id request, const rp_store_filters *filters, int *found, uint8_t *set, rp_error *err) {
+  return find_answer(store, request, filters, found, set, NULL, err);
+}
+
+rp_status rp_store_find_ranks(rp_store *store, rp_id request, const rp_store_filters *filters, int *found, int *ranks, rp_error *err) {
+  return find_answer(store, request, filters, found, NULL, ranks, err);
 }

@@ -18,6 +18,12 @@ static const rp_status CAUSES[] = {
 #undef CAUSE
 };
 
+rp_status rp_cause_named(const char *name) {
+  for (size_t i = 0; i < sizeof CAUSES / sizeof *CAUSES; i++)
+    if (name && strcmp(name, rp_status_name(CAUSES[i])) == 0) return CAUSES[i];
+  return RP_OK;
+}
+
 rp_status rp_trial_key(rp_store *store, rp_id trial, int64_t *key, rp_error *err) {
   return rp_sql_integer(store, 0, key, err, "SELECT trial FROM trials WHERE id = ?1", "h", trial);
 }
@@ -69,10 +75,7 @@ rp_status rp_store_trial_status(rp_store *store, rp_id trial, int *found, rp_tri
   const char *status_name = (const char *)sqlite3_column_text(row, 0), *cause_name = (const char *)sqlite3_column_text(row, 1);
   for (int i = 0; i < N_STATUSES; i++)
     if (status_name && strcmp(status_name, STATUS_NAMES[i]) == 0) *status = (rp_trial_status)i;
-  if (!cause) return RP_OK;
-  *cause = RP_OK;
-  for (size_t i = 0; i < sizeof CAUSES / sizeof *CAUSES; i++)
-    if (cause_name && strcmp(cause_name, rp_status_name(CAUSES[i])) == 0) *cause = CAUSES[i];
+  if (cause) *cause = rp_cause_named(cause_name);
   return RP_OK;
 }
 

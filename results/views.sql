@@ -9,6 +9,8 @@ DROP VIEW IF EXISTS v_epochs;
 DROP VIEW IF EXISTS v_events;
 DROP VIEW IF EXISTS v_filters;
 DROP VIEW IF EXISTS v_layers;
+DROP VIEW IF EXISTS shadow_results;
+DROP VIEW IF EXISTS plan_drops;
 DROP VIEW IF EXISTS plan_members;
 DROP VIEW IF EXISTS trial_results;
 
@@ -107,27 +109,49 @@ LEFT JOIN requests d ON d.request = p.request
 WHERE s.op NOT IN ('init', 'train')
 ORDER BY m.experiment, m.ordinal, p.step;
 
--- One row per drop, ranker and filter that it ranked: the ranker that acted, and the experiment's shadow rankers on the same state. rank: 1 = most important;
--- the acting ranker's with ties as they were broken (NULL: it was no candidate, being marked already), a shadow's by score, equal scores sharing a rank. dropped: whether the trial dropped the filter then.
+-- Private: the drops on the paths of every experiment's newest plan. `request` is what acted.
+CREATE VIEW plan_drops AS
+SELECT m.experiment, m.arm, m.trial, m.seed, m.plan, m.ordinal, p.step, s.epoch, s.cycle, d.request, d.criterion
+FROM plan_members m JOIN paths p ON p.trial = m.trial_key JOIN states s ON s.state = p.state JOIN requests d ON d.request = p.request;
+
+-- One row per drop, ranker and filter that it ranked: the ranker that acted (acting 1), and the experiment's shadow rankers on the same state (acting 0).
+-- rank: 1 = most important, ties as they were broken (NULL: it was no candidate, being marked already). dropped: whether this ranker drops the filter then
+-- under the drop's p and limits; only the acting one's are dropped. options: JSON of all that decides scores besides the state: `options`, `normalise`,
+-- `score`.
 CREATE VIEW v_filters AS
-WITH drops AS (
-  SELECT m.experiment, m.arm, m.trial, m.seed, m.plan, m.ordinal, p.step, s.epoch, s.cycle, d.request, d.state AS ranked_state, d.criterion
-  FROM plan_members m JOIN paths p ON p.trial = m.trial_key JOIN states s ON s.state = p.state JOIN requests d ON d.request = p.request
-), rankings AS (
-  SELECT d.*, d.criterion AS shown, 1 AS acting FROM drops d
+WITH rankings AS (
+  SELECT d.*, d.request AS answer, d.criterion AS shown, 1 AS acting FROM plan_drops d
   UNION ALL
-  SELECT d.*, w.criterion AS shown, 0 AS acting FROM drops d JOIN plan_shadows w ON w.plan = d.plan AND w.criterion <> d.criterion
+  SELECT d.*, h.answer, h.criterion AS shown, 0 AS acting
+  FROM plan_drops d JOIN plan_shadows w ON w.plan = d.plan AND w.criterion <> d.criterion
+  JOIN shadows h ON h.request = d.request AND h.criterion = w.criterion AND h.answer IS NOT NULL
 )
-SELECT r.experiment, r.arm, r.trial, r.seed, r.epoch, r.cycle, g.name AS ranker, r.acting, c.layer, c.filter, c.score,
-  CASE WHEN r.acting THEN f.rank
-    ELSE rank() OVER (PARTITION BY r.experiment, r.ordinal, r.step, r.shown ORDER BY c.score DESC) END AS rank,
-  coalesce(f.dropped, 0) AS dropped
+SELECT r.experiment, r.arm, r.trial, r.seed, r.epoch, r.cycle, g.name AS ranker, r.acting, c.layer, c.filter, c.score, f.rank,
+  coalesce(f.dropped, 0) AS dropped, k.options_json AS options
 FROM rankings r
 JOIN criteria k ON k.criterion = r.shown
 JOIN plugins g ON g.plugin = k.plugin
-JOIN scores c ON c.state = r.ranked_state AND c.criterion = r.shown
-LEFT JOIN request_filters f ON f.request = r.request AND f.position = c.position
+JOIN requests a ON a.request = r.answer
+JOIN scores c ON c.state = a.state AND c.criterion = r.shown
+LEFT JOIN request_filters f ON f.request = r.answer AND f.position = c.position
 ORDER BY r.experiment, r.ordinal, r.step, r.acting DESC, r.shown, c.position;
+
+-- Private: how each shadow ranker fared at each drop: 'scored', 'not applicable', 'failed', or 'missing': not asked yet. seconds: of its own, without the
+-- passes over images that it shared. Scoring data can differ between trials; a shadow ranker goes with the drops that have its own.
+CREATE VIEW shadow_results AS
+SELECT d.experiment, d.ordinal, d.arm, d.trial, d.seed, d.step, d.epoch, d.cycle, w.criterion, g.name AS ranker, k.options_json AS options,
+  CASE WHEN h.answer IS NOT NULL THEN 'scored' WHEN h.cause = 'not applicable' THEN h.cause WHEN h.cause IS NOT NULL THEN 'failed' ELSE 'missing' END
+    AS outcome,
+  h.message, a.seconds
+FROM plan_drops d
+JOIN plan_shadows w ON w.plan = d.plan AND w.criterion <> d.criterion
+JOIN criteria k ON k.criterion = w.criterion
+JOIN plugins g ON g.plugin = k.plugin
+JOIN criteria o ON o.criterion = d.criterion
+LEFT JOIN shadows h ON h.request = d.request AND h.criterion = w.criterion
+LEFT JOIN requests a ON a.request = h.answer
+WHERE json_extract(k.options_json, '$.score') IS json_extract(o.options_json, '$.score')
+ORDER BY d.experiment, d.ordinal, d.step, w.criterion;
 
 -- One row per trial, epoch and conv layer (rule 22).
 CREATE VIEW v_layers AS

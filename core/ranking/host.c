@@ -262,6 +262,7 @@ static rp_status leave_plugin(rp_host *host, double began_s, int result, rp_mess
   rp_watch_leave(host->shared->watch);
   host->phase = RP_HOST_IDLE;
   host->seconds += now_s() - began_s;
+  host->result = result;
   host->processor_seconds += processor_s() - host->entered_s;
   if (result == RP_RANKER_OK) return RP_OK;
   if (host->failure.status != RP_OK) return rp_fail(err, host->failure.status, "ranker %s: %s", host->ranker->name, host->failure.message);
@@ -302,7 +303,7 @@ static rp_status take_defaults(const rp_ranker *ranker, rp_value **out, rp_error
 }
 
 rp_status rp_host_open(rp_host_shared *shared, const rp_ranker *ranker, const rp_value *options, rp_host *host, rp_error *err) {
-  *host = (rp_host){.shared = shared, .ranker = ranker};
+  *host = (rp_host){.shared = shared, .ranker = ranker, .apart = host->apart};
   RP_TRY_IN(find_images(shared, ranker, &host->images, err), err, "ranker %s", ranker->name);
   host->context = context_for(shared, host->images, host);
   if (!ranker->create) return RP_OK;
@@ -346,4 +347,17 @@ rp_status rp_host_choose(rp_host *host, const float *importance, const rp_limits
   double began_s = enter_plugin(host, RP_HOST_SCORING, "choose");
   int result = host->ranker->choose(host->self, &host->context, importance, limits, drop, &message);
   return leave_plugin(host, began_s, result, &message, err);
+}
+
+/* ---- Failures -------------------------------------------------------------------------------- */
+
+rp_error *rp_host_error(rp_host *host, rp_error *err) {
+  return host->apart ? host->apart : err;
+}
+
+rp_status rp_host_settle(rp_host *host, rp_status status, rp_error *err) {
+  if (status == RP_OK || !host->apart) return status;
+  if (status != RP_EPLUGIN && status != RP_EINPUT && status != RP_ENUMERIC) return rp_fail(err, status, "%s", host->apart->message);
+  host->has_failed = 1;
+  return RP_OK;
 }

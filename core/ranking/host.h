@@ -48,18 +48,27 @@ typedef struct {
   double seconds;           /* spent in the plugin's calls so far */
   double processor_seconds; /* the same, of this thread on the processor */
   double entered_s;         /* on the processor when the call at hand began */
+  int result;               /* what its last call returned */
+  rp_error *apart;          /* where a failure of its own goes, so that the other hosts can go on; NULL: it ends the pass */
+  int has_failed;           /* it did: it is called no more */
 } rp_host;
 
 /* Errors: RP_EMEMORY; those of rp_watch_start. */
 rp_status rp_host_shared_create(const rp_scoring_pass *pass, rp_host_shared *out, rp_error *err);
 void rp_host_shared_free(rp_host_shared *shared);
 
-/* Prepares a host and calls the plugin's create. `options` NULL: their defaults. `host` must stay where it is until rp_host_close. Errors:
+/* Prepares a host and calls the plugin's create. `options` NULL: their defaults. Of `host` only `apart` is read; it must stay where it is
+ * until rp_host_close. Errors:
  * RP_EINPUT where it needs images that there are none of; RP_EPLUGIN with the plugin's message. */
 rp_status rp_host_open(rp_host_shared *shared, const rp_ranker *ranker, const rp_value *options, rp_host *host, rp_error *err);
 
 /* Calls the plugin's destroy where its create succeeded, and frees the host's own. */
 void rp_host_close(rp_host *host);
+
+/* For a call that may fail apart: the error to hand to it, and what its status means for the pass. A failure that is the plugin's own
+ * (RP_EPLUGIN, RP_EINPUT, RP_ENUMERIC) ends the host, others end the pass. */
+rp_error *rp_host_error(rp_host *host, rp_error *err);
+rp_status rp_host_settle(rp_host *host, rp_status status, rp_error *err);
 
 /* The plugin's other functions. Floating-point modes are kept. Errors: RP_EPLUGIN with the plugin's message; where a service failed for a
  * reason of its own (memory, numeric failure), that one. */

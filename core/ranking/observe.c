@@ -31,7 +31,7 @@ typedef struct {
 } image_walk;
 
 static int watches(const image_walk *walk, const rp_host *host) {
-  return host->ranker->observe && host->images == walk->set;
+  return host->ranker->observe && host->images == walk->set && !host->has_failed;
 }
 
 static rp_status allocate(image_walk *walk, rp_error *err) {
@@ -100,7 +100,7 @@ static rp_status show_batch(image_walk *walk, rp_executor *executor, uint32_t n,
     rp_host *host = &walk->hosts[i];
     if (!watches(walk, host)) continue;
     RP_TRY(fill_layers(walk, executor, host->ranker->flags, err));
-    RP_TRY(rp_host_observe(host, &batch, err));
+    RP_TRY(rp_host_settle(host, rp_host_observe(host, &batch, rp_host_error(host, err)), err));
   }
   return RP_OK;
 }

@@ -1,4 +1,4 @@
-/* score.c: opens all criteria, shows them the images, asks each for its scores, and the acting one for its choice. */
+/* score.c: opens all criteria, shows them the images, asks each for its scores, and for its choice where that is wanted. */
 #include "core/ranking/score.h"
 
 #include "core/base/memory.h"
@@ -43,8 +43,12 @@ static rp_status open_session(const rp_scoring_pass *pass, const rp_scoring *sco
   RP_TRY(rp_host_shared_create(pass, &session->shared, err));
   RP_TRY(rp_allocate((size_t)n, sizeof *session->hosts, &session->hosts, err));
   for (int i = 0; i < n; i++) {
+    rp_host *host = &session->hosts[i];
     session->n_open++;
-    RP_TRY(rp_host_open(&session->shared, scorings[i].plugin->ranker, scorings[i].options, &session->hosts[i], err));
+    host->apart = scorings[i].failure;
+    if (host->apart) *host->apart = (rp_error){0};
+    rp_error *own = rp_host_error(host, err);
+    RP_TRY(rp_host_settle(host, rp_host_open(&session->shared, scorings[i].plugin->ranker, scorings[i].options, host, own), err));
   }
   return RP_OK;
 }
@@ -77,18 +81,6 @@ static rp_status score_one(scoring_session *session, rp_host *host, rp_scoring *
   scoring->seconds = host->seconds;
   scoring->processor_seconds = host->processor_seconds;
   return RP_OK;
-}
-
-static rp_status score_all(scoring_session *session, rp_scoring *scorings, int n, rp_error *err) {
-  RP_TRY(rp_observe(&session->shared, session->hosts, n, err));
-  for (int i = 0; i < n; i++) RP_TRY(score_one(session, &session->hosts[i], &scorings[i], err));
-  return RP_OK;
-}
-
-rp_status rp_score(const rp_scoring_pass *pass, rp_scoring *scorings, int n, rp_error *err) {
-  RP_CLEANUP(close_session) scoring_session session = {0};
-  RP_TRY(open_session(pass, scorings, n, &session, err));
-  return score_all(&session, scorings, n, err);
 }
 
 /* ---- Choosing -------------------------------------------------------------------------------- */
@@ -130,36 +122,61 @@ static rp_status check_choice(const scoring_session *session, const rp_ranker *r
                  (unsigned)limits->count);
 }
 
-static rp_status let_plugin_choose(scoring_session *session, rp_host *host, const rp_selection *how, const float *scores,
-                                   const uint8_t *candidates, const uint8_t *dropped, uint8_t *set, rp_error *err) {
+static rp_status let_plugin_choose(scoring_session *session, rp_host *host, const rp_scoring *scoring, const uint8_t *candidates,
+                                   const uint8_t *dropped, rp_error *err) {
   const rp_net_view *view = &session->shared.view;
   RP_CLEANUP(rp_free_pointer) uint32_t *lowest = NULL;
   RP_CLEANUP(rp_free_pointer) uint32_t *highest = NULL;
   int count;
   RP_TRY(rp_allocate(view->n_layers, sizeof *lowest, &lowest, err));
   RP_TRY(rp_allocate(view->n_layers, sizeof *highest, &highest, err));
-  RP_TRY(rp_selection_count(&session->counts, how, dropped, &count, lowest, highest, err));
+  RP_TRY(rp_selection_count(&session->counts, scoring->how, dropped, &count, lowest, highest, err));
   rp_limits limits = {sizeof limits, (uint32_t)count, candidates, lowest, highest};
-  memset(set, 0, view->n_filters);
-  RP_TRY(rp_host_choose(host, scores, &limits, set, err));
-  return check_choice(session, host->ranker, &limits, set, err);
+  memset(scoring->set, 0, view->n_filters);
+  RP_TRY(rp_host_choose(host, scoring->scores, &limits, scoring->set, err));
+  return check_choice(session, host->ranker, &limits, scoring->set, err);
+}
+
+static rp_status choose_one(scoring_session *session, rp_host *host, rp_scoring *scoring, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) uint8_t *candidates = NULL;
+  RP_CLEANUP(rp_free_pointer) uint8_t *dropped = NULL;
+  const rp_state *state = session->shared.pass->state;
+  const uint32_t cycle = state->cycle + 1;
+  RP_TRY(find_candidates(session, &candidates, &dropped, err));
+  if (!host->ranker->choose)
+    return rp_select(&session->counts, scoring->how, scoring->scores, candidates, state->seed, cycle, scoring->set, scoring->ranks,
+                     &scoring->record, err);
+  RP_TRY(let_plugin_choose(session, host, scoring, candidates, dropped, err));
+  scoring->seconds = host->seconds;
+  return rp_selection_describe(&session->counts, scoring->how, scoring->scores, candidates, state->seed, cycle, scoring->set,
+                               scoring->ranks, &scoring->record, err);
+}
+
+/* ---- The pass -------------------------------------------------------------------------------- */
+
+static rp_status score_and_choose_one(scoring_session *session, rp_host *host, rp_scoring *scoring, rp_error *err) {
+  RP_TRY(score_one(session, host, scoring, err));
+  return scoring->how ? choose_one(session, host, scoring, err) : RP_OK;
+}
+
+rp_status rp_score(const rp_scoring_pass *pass, rp_scoring *scorings, int n, rp_error *err) {
+  RP_CLEANUP(close_session) scoring_session session = {0};
+  RP_TRY(open_session(pass, scorings, n, &session, err));
+  RP_TRY(rp_observe(&session.shared, session.hosts, n, err));
+  for (int i = 0; i < n; i++) {
+    rp_host *host = &session.hosts[i];
+    if (!host->has_failed) RP_TRY(rp_host_settle(host, score_and_choose_one(&session, host, &scorings[i], rp_host_error(host, err)), err));
+    scorings[i].does_not_apply = host->has_failed && host->result == RP_RANKER_NOT_OFFERED;
+  }
+  return RP_OK;
 }
 
 rp_status rp_score_and_choose(const rp_scoring_pass *pass, const rp_selection *how, rp_scoring *scorings, int n, uint8_t *set, int *ranks,
                               rp_selection_record *record, rp_error *err) {
-  RP_CLEANUP(close_session) scoring_session session = {0};
-  RP_CLEANUP(rp_free_pointer) uint8_t *candidates = NULL;
-  RP_CLEANUP(rp_free_pointer) uint8_t *dropped = NULL;
-  RP_TRY(open_session(pass, scorings, n, &session, err));
-  RP_TRY(find_candidates(&session, &candidates, &dropped, err));
-  RP_TRY(score_all(&session, scorings, n, err));
-
-  rp_host *acting = &session.hosts[0];
-  const float *scores = scorings[0].scores;
-  uint64_t seed = pass->state->seed;
-  uint32_t cycle = pass->state->cycle + 1;
-  if (!acting->ranker->choose) return rp_select(&session.counts, how, scores, candidates, seed, cycle, set, ranks, record, err);
-  RP_TRY(let_plugin_choose(&session, acting, how, scores, candidates, dropped, set, err));
-  scorings[0].seconds = acting->seconds;
-  return rp_selection_describe(&session.counts, how, scores, candidates, seed, cycle, set, ranks, record, err);
+  scorings[0].how = how;
+  scorings[0].set = set;
+  scorings[0].ranks = ranks;
+  RP_TRY(rp_score(pass, scorings, n, err));
+  *record = scorings[0].record;
+  return RP_OK;
 }

@@ -77,19 +77,47 @@ static void remove_trial(rp_campaign *campaign, int t, int equal) {
 
 /* Different keys can come to the same computation: a scale for a mode that has none, scoring data for standard training. Those trials are
  * one, the first. */
-static rp_status merge_equal_trials(rp_campaign *campaign, rp_error *err) {
-  RP_CLEANUP(rp_text_free) rp_text notes = {0};
+static rp_status merge_equal_trials(rp_campaign *campaign, rp_text *notes, rp_error *err) {
   for (int t = 1; t < campaign->experiment.n_trials; t++) {
     int equal = 0;
     while (equal < t && !rp_id_equal(campaign->plans[equal].id, campaign->plans[t].id)) equal++;
     if (equal == t) continue;
     const rp_trial *trials = campaign->experiment.trials;
-    rp_text_format(&notes, "%s/%llu is the same trial as %s/%llu\n", trials[t].label, (unsigned long long)trials[t].seed,
+    rp_text_format(notes, "%s/%llu is the same trial as %s/%llu\n", trials[t].label, (unsigned long long)trials[t].seed,
                    trials[equal].label, (unsigned long long)trials[equal].seed);
     remove_trial(campaign, t--, equal);
   }
-  return rp_text_take(&notes, &campaign->notes, err);
+  return rp_text_check(notes, err);
 }
+
+/* ---- Shadows --------------------------------------------------------------------------------- */
+
+static const rp_drop_request *first_drop(const rp_trial_plan *plan) {
+  for (int i = 0; i < plan->program.n_steps; i++)
+    if (plan->program.steps[i].kind == RP_OP_DROP) return &plan->program.steps[i].as.drop;
+  return NULL;
+}
+
+/* The shadows of a trial; those of one that scores on the same data serve it, too. All drops of a trial do so. */
+static rp_status find_shadows(rp_campaign *campaign, int t, rp_text *notes, rp_error *err) {
+  const rp_drop_request *drop = first_drop(&campaign->plans[t]);
+  int has_validation = campaign->datasets[campaign->dataset_of[t]].dataset.n[RP_VALIDATION] > 0, i = 0;
+  campaign->shadows_of[t] = -1;
+  if (!drop || !campaign->experiment.n_shadow) return RP_OK;
+  for (; i < campaign->n_shadow_sets; i++) {
+    const rp_shadow_set *set = &campaign->shadow_sets[i];
+    if (set->score.data == drop->score.data && set->score.images == drop->score.images && set->has_validation == has_validation) break;
+  }
+  campaign->shadows_of[t] = i;
+  if (i < campaign->n_shadow_sets) return RP_OK;
+  RP_TRY(rp_reallocate(&campaign->shadow_sets, (size_t)i + 1, sizeof *campaign->shadow_sets, err));
+  RP_TRY(rp_shadow_set_build(campaign->experiment.shadow, campaign->experiment.n_shadow, &drop->score, has_validation, campaign->rankers,
+                             &campaign->shadow_sets[i], notes, err));
+  campaign->n_shadow_sets++;
+  return RP_OK;
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static rp_status open_campaign(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *campaign,
                                rp_error *err) {
@@ -100,10 +128,9 @@ static rp_status open_campaign(const char *experiment, const char *const *sets, 
   RP_TRY(rp_plugin_folder(&campaign->rankers, err));
   size_t n = (size_t)campaign->experiment.n_trials;
   RP_TRY(rp_allocate(n, sizeof *campaign->dataset_of, &campaign->dataset_of, err));
+  RP_TRY(rp_allocate(n, sizeof *campaign->shadows_of, &campaign->shadows_of, err));
   RP_TRY(rp_allocate(n, sizeof *campaign->plans, &campaign->plans, err));
   RP_TRY(rp_allocate(n, sizeof *campaign->configs, &campaign->configs, err));
-  if (campaign->experiment.n_shadow)
-    return rp_node_fail(campaign->experiment.shadow[0], err, "this version cannot rank in the shadow yet; remove `shadow`");
   for (size_t i = 0; i < n; i++) {
     const rp_trial *trial = &campaign->experiment.trials[i];
     RP_TRY(rp_node_json(trial->config, &campaign->configs[i], err));
@@ -112,7 +139,10 @@ static rp_status open_campaign(const char *experiment, const char *const *sets, 
     RP_TRY(rp_trial_plan_build(trial->config, trial->seed, dataset, campaign->rankers, &campaign->plans[i], err));
   }
   RP_TRY(check_names(campaign, err));
-  return merge_equal_trials(campaign, err);
+  RP_CLEANUP(rp_text_free) rp_text notes = {0};
+  RP_TRY(merge_equal_trials(campaign, &notes, err));
+  for (int t = 0; t < campaign->experiment.n_trials; t++) RP_TRY(find_shadows(campaign, t, &notes, err));
+  return rp_text_take(&notes, &campaign->notes, err);
 }
 
 rp_status rp_campaign_open(const char *experiment, const char *const *sets, int n_sets, const char *data_folder, rp_campaign *out,
@@ -132,6 +162,9 @@ void rp_campaign_free(rp_campaign *campaign) {
     rp_dataset_close(&campaign->datasets[i].dataset);
     free(campaign->datasets[i].json);
   }
+  for (int i = 0; i < campaign->n_shadow_sets; i++) rp_shadow_set_free(&campaign->shadow_sets[i]);
+  free(campaign->shadow_sets);
+  free(campaign->shadows_of);
   free(campaign->datasets);
   free(campaign->dataset_of);
   free(campaign->plans);

@@ -3,7 +3,7 @@
 #ifndef RP_PLAN_CAMPAIGN_H
 #define RP_PLAN_CAMPAIGN_H
 
-#include "experiments/plan/trial_plan.h"
+#include "experiments/plan/shadows.h"
 
 typedef struct {
   rp_dataset dataset;
@@ -19,7 +19,10 @@ typedef struct {
   int *dataset_of;      /* [n_trials] */
   rp_trial_plan *plans; /* [experiment.n_trials] */
   char **configs;       /* [n_trials] canonical JSON of each trial's configuration */
-  char *notes;          /* lines for the user: which trials turned out to be the same; "" where none did */
+  int n_shadow_sets;
+  rp_shadow_set *shadow_sets;
+  int *shadows_of; /* [n_trials] index into shadow_sets; −1 = it has none: no drop, or no `shadow` in the experiment */
+  char *notes; /* lines for the user: which trials turned out to be the same, what `shadow: [all]` leaves out; "" where there are none */
 } rp_campaign;
 
 /* Loads an experiment and plans its trials. `data_folder` NULL: $REPR_DATA, else "data". Errors: RP_EINPUT, RP_EDATA. The caller frees. */

@@ -5,18 +5,9 @@
 #define RP_PLAN_TRIAL_PLAN_H
 
 #include "core/data/dataset.h"
-#include "core/ranking/plugin.h"
 #include "experiments/config/experiment.h"
+#include "experiments/plan/criterion_plan.h"
 #include "experiments/plan/program.h"
-
-/* A criterion, described and with its options resolved: what a drop step or a shadow needs. */
-typedef struct {
-  char *path; /* of the .so */
-  rp_plugin_description description;
-  rp_value *options; /* one per option of the plugin; may be NULL */
-  rp_normalise normalise;
-  char *options_json; /* canonical: every option, normalise and scoring data: what decides scores besides the state */
-} rp_criterion_plan;
 
 typedef struct {
   rp_model model;
@@ -42,11 +33,6 @@ rp_status rp_plan_data_options(const rp_node *config, const char *folder, rp_dat
 rp_status rp_trial_plan_build(const rp_node *config, uint64_t seed, const rp_dataset *dataset, const char *rankers, rp_trial_plan *out,
                               rp_error *err);
 void rp_trial_plan_free(rp_trial_plan *plan);
-
-/* A criterion by itself, for shadows: a name, or a map {name: …, option: …, normalise: …}. */
-rp_status rp_criterion_plan_build(const rp_node *ranker, const rp_score_data *score, const char *rankers, rp_criterion_plan *out,
-                                  rp_error *err);
-void rp_criterion_plan_free(rp_criterion_plan *criterion);
 
 /* What rp_select must know of a drop step. `skip`: [n_convs], written. The result borrows `skip`. */
 rp_selection rp_plan_selection(const rp_trial_plan *plan, const rp_drop_request *drop, uint8_t *skip);

@@ -18,6 +18,12 @@ typedef struct {
   int done, failed, n_trials;
   int computed;      /* states computed by this run */
   int failed_before; /* of `failed`: in an earlier run, for a cause that stays */
+
+  /* Shadow rankers, each at each drop of each trial. One that does not apply to a net counts as failed where the experiment lists it by its
+   * name, else as neither. */
+  int shadows_scored, shadows_failed;
+  int shadows_computed;   /* of the scored ones: by this run */
+  double shadows_seconds; /* that this run spent on them */
 } rp_run_summary;
 
 /* Runs what is missing of a campaign. Progress goes to stderr. Errors: RP_ETRIALS (some failed; the store says why), RP_EINTERRUPTED,

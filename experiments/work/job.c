@@ -13,7 +13,6 @@ enum { MOST_ELEMENTS = 1 << 24 };
 void rp_job_put(rp_wire *wire, const rp_job *job) {
   rp_wire_start(wire, RP_WIRE_JOB);
   rp_wire_put_string(wire, job->config);
-  rp_wire_put_string(wire, job->shadows);
   rp_wire_put_int(wire, (int64_t)job->seed);
   rp_wire_put_number(wire, job->ranker_timeout);
   rp_wire_put_string(wire, job->data);
@@ -34,7 +33,7 @@ static rp_status broken(const rp_wire *wire, rp_error *err) {
 }
 
 rp_status rp_job_get(rp_wire *wire, rp_job *job, rp_error *err) {
-  *job = (rp_job){.config = rp_wire_get_string(wire), .shadows = rp_wire_get_string(wire), .seed = (uint64_t)rp_wire_get_int(wire)};
+  *job = (rp_job){.config = rp_wire_get_string(wire), .seed = (uint64_t)rp_wire_get_int(wire)};
   job->ranker_timeout = rp_wire_get_number(wire);
   job->data = rp_wire_get_string(wire);
   job->rankers = rp_wire_get_string(wire);
@@ -98,16 +97,13 @@ void rp_job_result_put(rp_wire *wire, const rp_job_result *result) {
   rp_wire_put_int(wire, result->count);
   rp_wire_put_int(wire, result->limits_used);
   rp_wire_put_int(wire, result->ties_at_cut);
-  rp_wire_put_int(wire, result->n_scores);
-  for (int i = 0; i < result->n_scores; i++) {
-    const rp_job_scores *scores = &result->scores[i];
-    rp_wire_put_string(wire, scores->name);
-    rp_wire_put_string(wire, scores->version);
-    rp_wire_put_string(wire, scores->options_json);
-    rp_wire_put_string(wire, scores->path);
-    rp_wire_put_id(wire, scores->file_hash);
-    rp_wire_put(wire, scores->scores, (size_t)result->n_filters * sizeof(float));
-  }
+  const rp_job_scores *scores = &result->scores;
+  rp_wire_put_string(wire, scores->name);
+  rp_wire_put_string(wire, scores->version);
+  rp_wire_put_string(wire, scores->options_json);
+  rp_wire_put_string(wire, scores->path);
+  rp_wire_put_id(wire, scores->file_hash);
+  rp_wire_put(wire, scores->scores, (size_t)result->n_filters * sizeof(float));
 }
 
 static rp_status get_count(rp_wire *wire, int *out, rp_error *err) {
@@ -133,12 +129,7 @@ static rp_status get_choice(rp_wire *wire, rp_job_result *result, rp_error *err)
   result->count = (int)rp_wire_get_int(wire);
   result->limits_used = (int)rp_wire_get_int(wire);
   result->ties_at_cut = (int)rp_wire_get_int(wire);
-  int n_scores;
-  RP_TRY(get_count(wire, &n_scores, err));
-  RP_TRY(rp_allocate((size_t)n_scores, sizeof *result->scores, &result->scores, err));
-  result->n_scores = n_scores;
-  for (int i = 0; i < n_scores; i++) RP_TRY(get_scores(wire, result->n_filters, &result->scores[i], err));
-  return RP_OK;
+  return get_scores(wire, result->n_filters, &result->scores, err);
 }
 
 rp_status rp_job_result_get(rp_wire *wire, rp_job_result *result, rp_error *err) {
@@ -157,11 +148,8 @@ rp_status rp_job_result_get(rp_wire *wire, rp_job_result *result, rp_error *err)
 }
 
 void rp_job_result_free(rp_job_result *result) {
-  for (int i = 0; i < result->n_scores; i++) {
-    rp_job_scores *scores = &result->scores[i];
-    free(scores->name), free(scores->version), free(scores->options_json), free(scores->path), free(scores->scores);
-  }
-  free(result->scores);
+  rp_job_scores *scores = &result->scores;
+  free(scores->name), free(scores->version), free(scores->options_json), free(scores->path), free(scores->scores);
   free(result->layers);
   free(result->set);
   free(result->ranks);

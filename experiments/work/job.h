@@ -8,8 +8,7 @@
 /* Path steps of a trial: 0 is its root (epoch 0), i + 1 the state after its program's step i. A job goes from a stored state to one that is
  * wanted: usually its child; over several steps where the checkpoints between are gone. Only the last step is measured and reported. */
 typedef struct {
-  const char *config;  /* the trial's configuration, canonical JSON */
-  const char *shadows; /* JSON list of criteria to score at drops without acting */
+  const char *config; /* the trial's configuration, canonical JSON */
   uint64_t seed;
   double ranker_timeout;               /* s of its own that one call of a ranker may take; 0 = no limit */
   const char *data, *rankers, *states; /* folders */
@@ -55,8 +54,7 @@ typedef struct {
   int *ranks;           /* [n_filters] */
   int was_chosen;       /* the set was worked out here: record and scores are there */
   int count, limits_used, ties_at_cut;
-  int n_scores;
-  rp_job_scores *scores; /* the acting criterion first */
+  rp_job_scores scores; /* of the acting criterion */
 } rp_job_result;
 
 void rp_job_put(rp_wire *wire, const rp_job *job);

@@ -85,3 +85,11 @@ rp_watch_options rp_last_words_watch(double timeout_s) {
   words.timeout_s = timeout_s;
   return (rp_watch_options){.timeout_s = timeout_s, .expired = say_hung, .called = note_call};
 }
+
+int rp_last_words_are_about(const char *message, const char *ranker) {
+  static const char before[] = "ranker "; /* as host.c names calls */
+  size_t length = strlen(ranker);
+  if (strncmp(message, before, sizeof before - 1) != 0) return 0;
+  const char *name = message + sizeof before - 1;
+  return strncmp(name, ranker, length) == 0 && name[length] == ':';
+}

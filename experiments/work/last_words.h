@@ -14,4 +14,7 @@ rp_status rp_last_words_prepare(int fd, rp_error *err);
  * it likes). */
 rp_watch_options rp_last_words_watch(double timeout_s);
 
+/* Whether such a message is about a call of the ranker of this name. */
+int rp_last_words_are_about(const char *message, const char *ranker);
+
 #endif

@@ -22,6 +22,17 @@ static rp_status log_path(const rp_pool *pool, int worker, char **path, rp_error
   return rp_text_take(&text, path, err);
 }
 
+static rp_status open_log(const rp_pool *pool, int worker, int *log, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) char *path = NULL;
+  if (!pool->log_folder) {
+    *log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    return *log < 0 ? rp_fail_errno(err, RP_EIO, "standard error") : RP_OK;
+  }
+  RP_TRY(log_path(pool, worker, &path, err));
+  *log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  return *log < 0 ? rp_fail_errno(err, RP_EIO, "%s", path) : RP_OK;
+}
+
 /* Between fork and exec only calls that are safe there. */
 static void become_worker(int fd, int log) {
   if (dup2(log, STDERR_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0) _exit(127);
@@ -39,11 +50,8 @@ static void become_worker(int fd, int log) {
 }
 
 rp_status rp_pool_restart(rp_pool *pool, int worker, rp_error *err) {
-  RP_CLEANUP(rp_free_pointer) char *path = NULL;
-  RP_TRY(log_path(pool, worker, &path, err));
-  int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (log < 0) return rp_fail_errno(err, RP_EIO, "%s", path);
-  int ends[2];
+  int ends[2], log;
+  RP_TRY(open_log(pool, worker, &log, err));
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     close(log);
     return rp_fail_errno(err, RP_EWORKER, "no socket for a worker");
@@ -63,8 +71,8 @@ rp_status rp_pool_restart(rp_pool *pool, int worker, rp_error *err) {
 rp_status rp_pool_start(int n, const char *log_folder, rp_pool *out, rp_error *err) {
   *out = (rp_pool){0};
   if (n < 1 || n > RP_MOST_WORKERS) return rp_fail(err, RP_EUSAGE, "%d workers: a run has 1 to %d", n, RP_MOST_WORKERS);
-  RP_TRY(rp_make_folders(log_folder, err));
-  RP_TRY(rp_copy_string(log_folder, &out->log_folder, err));
+  if (log_folder) RP_TRY(rp_make_folders(log_folder, err));
+  if (log_folder) RP_TRY(rp_copy_string(log_folder, &out->log_folder, err));
   RP_TRY(rp_allocate((size_t)n, sizeof *out->workers, &out->workers, err));
   for (; out->n < n; out->n++) RP_TRY(rp_pool_restart(out, out->n, err));
   return RP_OK;

@@ -21,10 +21,11 @@ typedef struct {
 typedef struct {
   int n;
   rp_worker *workers; /* [n] */
-  char *log_folder;   /* each worker's stderr goes to worker-I.log in it */
+  char *log_folder;   /* each worker's stderr goes to worker-I.log in it; NULL: to the program's own */
 } rp_pool;
 
-/* Starts `n` workers, 1 … RP_MOST_WORKERS. `log_folder` is made. Errors: RP_EIO, RP_EMEMORY, RP_EWORKER. */
+/* Starts `n` workers, 1 … RP_MOST_WORKERS. `log_folder` is made; NULL: what workers say goes to this program's standard error. Errors:
+ * RP_EIO, RP_EMEMORY, RP_EWORKER. */
 rp_status rp_pool_start(int n, const char *log_folder, rp_pool *out, rp_error *err);
 
 /* Starts a worker in the place of one that is gone. */

@@ -38,9 +38,13 @@ void rp_progress_part(rp_progress *progress, int worker, double share) {
   progress->share[worker] = share;
 }
 
-void rp_progress_computed(rp_progress *progress, int worker) {
+void rp_progress_finished(rp_progress *progress, int worker) {
   progress->done += progress->cost[worker];
   progress->cost[worker] = 0;
+}
+
+void rp_progress_computed(rp_progress *progress, int worker) {
+  rp_progress_finished(progress, worker);
   progress->n_states++;
 }
 

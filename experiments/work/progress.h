@@ -20,10 +20,11 @@ double rp_progress_cost(const rp_trial_plan *plan, const rp_dataset *dataset, in
 
 void rp_progress_start(rp_progress *progress);
 
-/* A worker begins an op of a known cost; is a share of the way through it; has computed it. */
+/* A worker begins an op of a known cost; is a share of the way through it; has computed a state; has done something else. */
 void rp_progress_begin(rp_progress *progress, int worker, double cost);
 void rp_progress_part(rp_progress *progress, int worker, double share);
 void rp_progress_computed(rp_progress *progress, int worker);
+void rp_progress_finished(rp_progress *progress, int worker);
 
 /* Says how much is left, the ops at hand included, after it changed. */
 void rp_progress_left(rp_progress *progress, double left);

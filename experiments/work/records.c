@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+rp_criterion rp_criterion_row(const rp_criterion_plan *criterion) {
+  const rp_plugin_description *ranker = &criterion->description;
+  return (rp_criterion){ranker->name, ranker->version, criterion->options_json, criterion->path, ranker->file_hash};
+}
+
 /* ---- Plans ----------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -106,7 +111,14 @@ static rp_status put_plan(const rp_campaign *campaign, rp_plan_trial *trials, rp
       if (trial->baseline >= 0) trials[n].baseline = campaign->plans[trial->baseline].id;
       n++;
     }
-  rp_plan_row row = {experiment->name, campaign->digest, experiment->config_json, experiment->file, trials, n, NULL, 0};
+  int n_shadows = 0;
+  for (int i = 0; i < campaign->n_shadow_sets; i++) n_shadows += campaign->shadow_sets[i].n;
+  RP_CLEANUP(rp_free_pointer) rp_criterion *shadows = NULL;
+  RP_TRY(rp_allocate((size_t)n_shadows, sizeof *shadows, &shadows, err));
+  n_shadows = 0;
+  for (int i = 0; i < campaign->n_shadow_sets; i++)
+    for (int j = 0; j < campaign->shadow_sets[i].n; j++) shadows[n_shadows++] = rp_criterion_row(&campaign->shadow_sets[i].shadows[j].plan);
+  rp_plan_row row = {experiment->name, campaign->digest, experiment->config_json, experiment->file, trials, n, shadows, n_shadows};
   return rp_store_put_plan(store, &row, err);
 }
 
@@ -163,13 +175,11 @@ static double percent(rp_decimal p) {
 static rp_status put_choice(const rp_trial_plan *plan, const rp_step *step, rp_id request, const rp_job_result *result, rp_store *store,
                             rp_error *err) {
   const rp_store_filters filters = {plan->n_convs, plan->names, plan->K};
-  for (int i = 0; i < result->n_scores; i++) {
-    rp_criterion criterion = criterion_of(&result->scores[i]);
-    RP_TRY(rp_store_put_scores(store, result->parent, &criterion, &filters, result->scores[i].scores, err));
-  }
+  rp_criterion criterion = criterion_of(&result->scores);
+  RP_TRY(rp_store_put_scores(store, result->parent, &criterion, &filters, result->scores.scores, err));
   rp_drop_row row = {.request = request,
                      .state = result->parent,
-                     .criterion = criterion_of(&result->scores[0]),
+                     .criterion = criterion,
                      .p = percent(step->as.drop.p),
                      .limits_json = step->params,
                      .gate = step->as.drop.gate,
@@ -188,4 +198,46 @@ rp_status rp_record_result(const rp_campaign *campaign, int trial, int path_step
   RP_TRY(put_state(plan, path_step, result, store, err));
   if (!result->was_chosen) return RP_OK;
   return put_choice(plan, &plan->program.steps[path_step - 1], request, result, store, err);
+}
+
+/* ---- Shadows --------------------------------------------------------------------------------- */
+
+static rp_status put_answer(const rp_trial_plan *plan, int step, rp_id state, const rp_shadow_row *row, const char *params,
+                            const rp_job_scored *said, rp_store *store, rp_error *err) {
+  const rp_store_filters filters = {plan->n_convs, plan->names, plan->K};
+  RP_TRY(rp_store_put_scores(store, state, &row->criterion, &filters, said->scores, err));
+  rp_drop_row answer = {.request = row->asked,
+                        .state = state,
+                        .criterion = row->criterion,
+                        .p = percent(plan->program.steps[step].as.drop.p),
+                        .limits_json = params,
+                        .gate = plan->program.steps[step].as.drop.gate,
+                        .set = said->set,
+                        .ranks = said->ranks,
+                        .count = said->record.count,
+                        .limits_used = said->record.limits_used,
+                        .ties_at_cut = said->record.ties_at_cut,
+                        .seconds = said->seconds};
+  return rp_store_put_drop(store, &answer, &filters, err);
+}
+
+rp_status rp_record_shadow(const rp_trial_plan *plan, int step, rp_id state, rp_id acted, const rp_criterion_plan *shadow,
+                           const rp_job_scored *said, rp_store *store, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) char *params = NULL;
+  rp_error reason = {0};
+  rp_shadow_row row = {.request = acted, .criterion = rp_criterion_row(shadow), .outcome = RP_SHADOW_SCORED};
+  RP_TRY(rp_shadow_request(plan, step, shadow, state, &params, &row.asked, err));
+  rp_status status = said->status;
+  const char *message = said->message;
+  if (status == RP_OK) {
+    status = put_answer(plan, step, state, &row, params, said, store, &reason);
+    if (status != RP_OK && status != RP_ENUMERIC) return rp_fail(err, status, "%s", reason.message);
+    message = reason.message;
+  }
+  if (status != RP_OK) {
+    row.outcome = said->does_not_apply ? RP_SHADOW_NOT_APPLICABLE : RP_SHADOW_FAILED;
+    row.cause = status;
+    row.message = message;
+  }
+  return rp_store_put_shadow(store, &row, err);
 }

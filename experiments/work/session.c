@@ -1,5 +1,5 @@
 /* session.c: from a job to a measured state. Opening what a job needs, running its ops, probing the result: in this order. */
-#include "experiments/work/session.h"
+#include "experiments/work/session_parts.h"
 
 #include "core/base/files.h"
 #include "core/base/memory.h"
@@ -18,30 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Scorings point to it, so it stays where it is while the list grows. */
-typedef struct loaded_plugin loaded_plugin;
-struct loaded_plugin {
-  char *path;
-  rp_plugin plugin;
-  loaded_plugin *next;
-};
-
-struct rp_session {
-  void (*progress)(void *user, uint64_t done, uint64_t total);
-  void *user;
-  char *config;    /* of the trial at hand; NULL = none is open */
-  char *data_json; /* of the open data set; NULL = none */
-  rp_dataset dataset;
-  rp_trial_plan plan;
-  rp_net *net;
-  char *net_json; /* the open net's layers */
-  int net_threads;
-  rp_state *state; /* NULL = none */
-  rp_id state_id;
-  loaded_plugin *plugins; /* a list */
-};
-
-static double seconds_now(void) {
+double rp_session_seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
@@ -67,7 +44,7 @@ static void close_net(rp_session *session) {
   session->net_json = NULL;
 }
 
-static void free_plugin(loaded_plugin *loaded) {
+static void free_plugin(rp_loaded_plugin *loaded) {
   free(loaded->path);
   rp_plugin_free(&loaded->plugin);
   free(loaded);
@@ -80,7 +57,7 @@ void rp_session_free(rp_session **session) {
   if ((*session)->data_json) rp_dataset_close(&(*session)->dataset);
   free((*session)->data_json);
   while ((*session)->plugins) {
-    loaded_plugin *first = (*session)->plugins;
+    rp_loaded_plugin *first = (*session)->plugins;
     (*session)->plugins = first->next;
     free_plugin(first);
   }
@@ -128,13 +105,13 @@ static rp_status open_trial(rp_session *session, const rp_job *job, rp_error *er
   return open_net(session, err);
 }
 
-static rp_status load_plugin(rp_session *session, const char *path, const rp_plugin **out, rp_error *err) {
-  for (const loaded_plugin *loaded = session->plugins; loaded; loaded = loaded->next)
+rp_status rp_session_plugin(rp_session *session, const char *path, const rp_plugin **out, rp_error *err) {
+  for (const rp_loaded_plugin *loaded = session->plugins; loaded; loaded = loaded->next)
     if (strcmp(loaded->path, path) == 0) {
       *out = &loaded->plugin;
       return RP_OK;
     }
-  loaded_plugin *loaded;
+  rp_loaded_plugin *loaded;
   RP_TRY(rp_allocate(1, sizeof *loaded, &loaded, err));
   rp_status status = rp_copy_string(path, &loaded->path, err);
   if (status == RP_OK) status = rp_plugin_load(path, &loaded->plugin, err);
@@ -217,53 +194,8 @@ static rp_status regrow(rp_session *session, const rp_regrow_options *options, r
   return RP_OK;
 }
 
-/* Everything one event of choosing needs, so that it is freed in one place. */
-typedef struct {
-  int n;
-  rp_scoring *scorings;
-  rp_criterion_plan *shadows; /* [n − 1] */
-} scored_choice;
-
-static void free_choice(scored_choice *choice) {
-  for (int i = 0; choice->scorings && i < choice->n; i++) free(choice->scorings[i].scores);
-  for (int i = 0; choice->shadows && i + 1 < choice->n; i++) rp_criterion_plan_free(&choice->shadows[i]);
-  free(choice->scorings);
-  free(choice->shadows);
-}
-
-static rp_status prepare_scoring(rp_session *session, const rp_criterion_plan *criterion, rp_scoring *scoring, rp_error *err) {
-  RP_TRY(load_plugin(session, criterion->path, &scoring->plugin, err));
-  scoring->options = criterion->options;
-  scoring->normalise = criterion->normalise;
-  return rp_allocate((size_t)session->plan.n_filters, sizeof *scoring->scores, &scoring->scores, err);
-}
-
-static rp_status prepare_choice(rp_session *session, const rp_job *job, const rp_criterion_plan *acting, const rp_score_data *score,
-                                scored_choice *choice, rp_error *err) {
-  RP_CLEANUP(rp_node_free) rp_node *shadows = NULL;
-  RP_TRY(rp_yaml_parse(job->shadows, "shadow", &shadows, err));
-  size_t n_shadows = rp_node_is(shadows, RP_NODE_LIST) ? shadows->n : 0;
-  RP_TRY(rp_allocate(n_shadows + 1, sizeof *choice->scorings, &choice->scorings, err));
-  RP_TRY(rp_allocate(n_shadows + 1, sizeof *choice->shadows, &choice->shadows, err));
-  choice->n = 1;
-  RP_TRY(prepare_scoring(session, acting, &choice->scorings[0], err));
-  for (size_t i = 0; i < n_shadows; i++) {
-    rp_criterion_plan *shadow = &choice->shadows[choice->n - 1];
-    RP_TRY(rp_criterion_plan_build(shadows->entries[i].value, score, job->rankers, shadow, err));
-    choice->n++;
-    int is_acting =
-        strcmp(shadow->description.name, acting->description.name) == 0 && strcmp(shadow->options_json, acting->options_json) == 0;
-    if (is_acting) {
-      rp_criterion_plan_free(shadow);
-      choice->n--;
-    } else
-      RP_TRY(prepare_scoring(session, shadow, &choice->scorings[choice->n - 1], err));
-  }
-  return RP_OK;
-}
-
 static rp_status keep_scores(const rp_criterion_plan *criterion, rp_scoring *scoring, rp_job_result *result, rp_error *err) {
-  rp_job_scores *scores = &result->scores[result->n_scores++];
+  rp_job_scores *scores = &result->scores;
   RP_TRY(rp_copy_string(criterion->description.name, &scores->name, err));
   RP_TRY(rp_copy_string(criterion->description.version, &scores->version, err));
   RP_TRY(rp_copy_string(criterion->options_json, &scores->options_json, err));
@@ -274,50 +206,57 @@ static rp_status keep_scores(const rp_criterion_plan *criterion, rp_scoring *sco
   return RP_OK;
 }
 
-static void say(void *user, const char *line) {
-  (void)user;
+void rp_session_log(void *unused, const char *line) {
+  (void)unused;
   fprintf(stderr, "%s\n", line);
 }
 
-static rp_status choose(rp_session *session, const rp_job *job, int step, rp_job_result *result, rp_error *err) {
+static void free_scores(rp_scoring *scoring) {
+  free(scoring->scores);
+}
+
+static rp_status choose(rp_session *session, int step, rp_job_result *result, rp_error *err) {
   const rp_trial_plan *plan = &session->plan;
   const rp_drop_request *drop = &plan->program.steps[step].as.drop;
-  RP_CLEANUP(free_choice) scored_choice choice = {0};
-  RP_TRY(prepare_choice(session, job, &plan->criteria[step], &drop->score, &choice, err));
+  const rp_criterion_plan *criterion = &plan->criteria[step];
+  RP_CLEANUP(free_scores) rp_scoring scoring = {.options = criterion->options, .normalise = criterion->normalise};
   RP_CLEANUP(rp_free_pointer) uint8_t *skip = NULL;
+  RP_TRY(rp_session_plugin(session, criterion->path, &scoring.plugin, err));
+  RP_TRY(rp_allocate((size_t)plan->n_filters, sizeof *scoring.scores, &scoring.scores, err));
   RP_TRY(rp_allocate((size_t)plan->n_convs, 1, &skip, err));
   RP_TRY(rp_allocate((size_t)plan->n_filters, sizeof *result->ranks, &result->ranks, err));
   rp_selection selection = rp_plan_selection(plan, drop, skip);
-  rp_watch_options watch = rp_last_words_watch(job->ranker_timeout);
-  rp_scoring_pass pass = {
-      .net = session->net, .state = session->state, .dataset = &session->dataset, .data = drop->score, .log = say, .watch = &watch};
+  rp_watch_options watch = rp_last_words_watch(session->ranker_timeout);
+  rp_scoring_pass pass = {.net = session->net,
+                          .state = session->state,
+                          .dataset = &session->dataset,
+                          .data = drop->score,
+                          .log = rp_session_log,
+                          .watch = &watch};
   rp_selection_record record;
-  double start = seconds_now();
-  RP_TRY(rp_score_and_choose(&pass, &selection, choice.scorings, choice.n, result->set, result->ranks, &record, err));
-  result->choosing_seconds = seconds_now() - start;
+  double start = rp_session_seconds();
+  RP_TRY(rp_score_and_choose(&pass, &selection, &scoring, 1, result->set, result->ranks, &record, err));
+  result->choosing_seconds = rp_session_seconds() - start;
   result->was_chosen = 1;
   result->count = record.count;
   result->limits_used = record.limits_used;
   result->ties_at_cut = record.ties_at_cut;
-  RP_TRY(rp_allocate((size_t)choice.n, sizeof *result->scores, &result->scores, err));
-  for (int i = 0; i < choice.n; i++)
-    RP_TRY(keep_scores(i ? &choice.shadows[i - 1] : &plan->criteria[step], &choice.scorings[i], result, err));
-  return RP_OK;
+  return keep_scores(criterion, &scoring, result, err);
 }
 
-static rp_status drop(rp_session *session, const rp_job *job, int step, const uint8_t *known, rp_job_result *result, rp_error *err) {
+static rp_status drop(rp_session *session, int step, const uint8_t *known, rp_job_result *result, rp_error *err) {
   const rp_trial_plan *plan = &session->plan;
   result->n_filters = plan->n_filters;
   RP_TRY(rp_allocate((size_t)plan->n_filters, 1, &result->set, err));
   if (known)
     memcpy(result->set, known, (size_t)plan->n_filters);
   else
-    RP_TRY(choose(session, job, step, result, err));
+    RP_TRY(choose(session, step, result, err));
   return rp_drop_filters(session->state, result->set, plan->program.steps[step].as.drop.gate, err);
 }
 
 /* Runs program step `step` on the state in memory and gives the new state its id. */
-static rp_status run_step(rp_session *session, const rp_job *job, int step, const uint8_t *known, rp_job_result *result, rp_error *err) {
+static rp_status run_step(rp_session *session, int step, const uint8_t *known, rp_job_result *result, rp_error *err) {
   const rp_step *op = &session->plan.program.steps[step];
   result->parent = session->state_id;
   switch (op->kind) {
@@ -328,7 +267,7 @@ static rp_status run_step(rp_session *session, const rp_job *job, int step, cons
     RP_TRY(regrow(session, &op->as.regrow, result, err));
     break;
   case RP_OP_DROP:
-    RP_TRY(drop(session, job, step, known, result, err));
+    RP_TRY(drop(session, step, known, result, err));
     return rp_id_of_dropped(result->parent, op->as.drop.gate, result->set, session->plan.n_filters, &session->state_id, err);
   case RP_N_OPS:
     return rp_fail(err, RP_EINPUT, "no such op");
@@ -386,48 +325,71 @@ static rp_status probe(rp_session *session, rp_job_result *result, rp_error *err
 
 /* ---- A job ----------------------------------------------------------------------------------- */
 
-static rp_status compute(rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
-  int next;
-  RP_TRY(open_state(session, job, &next, err));
-  for (int path_step = next; path_step <= job->to; path_step++) {
-    rp_job_result_free(result);
-    *result = rp_job_result_empty();
-    size_t row = (size_t)(path_step - job->from - 1);
-    const uint8_t *known = job->known[row] ? job->sets + row * (size_t)job->n_filters : NULL;
-    RP_TRY(run_step(session, job, path_step - 1, known, result, err));
-    if (path_step == job->to) break;
+static const uint8_t *known_set(const rp_job *job, int path_step) {
+  size_t row = (size_t)(path_step - job->from - 1);
+  return job->known[row] ? job->sets + row * (size_t)job->n_filters : NULL;
+}
+
+/* The steps between the state that is there and the one before the last step. */
+static rp_status run_recorded_steps(rp_session *session, const rp_job *job, int next, rp_error *err) {
+  for (int path_step = next; path_step < job->to; path_step++) {
+    RP_CLEANUP(rp_job_result_free) rp_job_result unused = rp_job_result_empty();
+    RP_TRY(run_step(session, path_step - 1, known_set(job, path_step), &unused, err));
     int is_equal;
     RP_TRY(check_digest(session, job->digests[path_step - job->from], &is_equal, err));
     if (!is_equal)
       return rp_fail(err, RP_ENUMERIC, "not reproducible: the state after epoch %u came out with other bits than were recorded",
                      session->state->epoch);
   }
-  result->id = session->state_id;
-  return probe(session, result, err);
+  return RP_OK;
 }
 
-static rp_status store_checkpoint(const rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
+static rp_status route(rp_session *session, const rp_job *job, int *was_computed, rp_error *err) {
+  int next;
+  session->ranker_timeout = job->ranker_timeout;
+  RP_TRY(open_trial(session, job, err));
+  if (job->to - 1 > session->plan.program.n_steps || (job->n_filters && job->n_filters != session->plan.n_filters))
+    return rp_fail(err, RP_EWORKER, "a job does not fit its trial");
+  RP_TRY(open_state(session, job, &next, err));
+  *was_computed = next < job->to;
+  return run_recorded_steps(session, job, next, err);
+}
+
+rp_status rp_session_route(rp_session *session, const rp_job *job, int *was_computed, rp_error *err) {
+  rp_status status = route(session, job, was_computed, err);
+  if (status != RP_OK) rp_state_free(&session->state);
+  return status;
+}
+
+rp_status rp_session_write_checkpoint(const rp_session *session, const char *states, int64_t *bytes, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) char *path = NULL;
-  RP_TRY(rp_job_checkpoint_path(job->states, result->id, &path, err));
   size_t size;
+  RP_TRY(rp_job_checkpoint_path(states, session->state_id, &path, err));
   RP_TRY(rp_checkpoint_write(session->state, path, &size, err));
-  result->checkpoint_bytes = (int64_t)size;
+  *bytes = (int64_t)size;
   return RP_OK;
+}
+
+/* A root has no step that makes it. */
+static rp_status compute(rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
+  if (job->to > session->plan.program.n_steps) return rp_fail(err, RP_EWORKER, "a job does not fit its trial");
+  if (job->to > 0) RP_TRY(run_step(session, job->to - 1, known_set(job, job->to), result, err));
+  result->id = session->state_id;
+  RP_TRY(probe(session, result, err));
+  return rp_session_write_checkpoint(session, job->states, &result->checkpoint_bytes, err);
 }
 
 rp_status rp_session_compute(rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
   *result = rp_job_result_empty();
-  double start = seconds_now();
-  RP_TRY(open_trial(session, job, err));
-  if (job->to > session->plan.program.n_steps || (job->n_filters && job->n_filters != session->plan.n_filters))
-    return rp_fail(err, RP_EWORKER, "a job does not fit its trial");
+  double start = rp_session_seconds();
+  int was_computed;
+  RP_TRY(rp_session_route(session, job, &was_computed, err));
   rp_status status = compute(session, job, result, err);
-  if (status == RP_OK) status = store_checkpoint(session, job, result, err);
   if (status != RP_OK) {
     rp_state_free(&session->state);
     return status;
   }
-  result->seconds = seconds_now() - start;
+  result->seconds = rp_session_seconds() - start;
   return RP_OK;
 }
 
@@ -465,14 +427,13 @@ static rp_status load_recorded(rp_session *session, const char *states, const rp
 
 static rp_status compute_recorded(rp_session *session, const rp_recorded_state *recorded, rp_error *err) {
   RP_CLEANUP(rp_job_result_free) rp_job_result result = rp_job_result_empty();
-  const rp_job job = {.shadows = "[]"};
   if (recorded->path_step == 0) {
     RP_TRY(rp_state_initial(session->net, 0, session->plan.seed, &session->state, err));
     session->state_id = session->plan.root;
   } else if (!session->state)
     return rp_fail(err, RP_EINPUT, "the state before it is not in memory");
   else
-    RP_TRY(run_step(session, &job, recorded->path_step - 1, recorded->set, &result, err));
+    RP_TRY(run_step(session, recorded->path_step - 1, recorded->set, &result, err));
   int is_equal;
   RP_TRY(check_digest(session, recorded->digest, &is_equal, err));
   if (is_equal && rp_id_equal(session->state_id, recorded->id)) return RP_OK;

@@ -5,7 +5,7 @@
 
 #include "core/state/state.h"
 #include "experiments/plan/trial_plan.h"
-#include "experiments/work/job.h"
+#include "experiments/work/score_job.h"
 
 typedef struct rp_session rp_session;
 
@@ -16,6 +16,11 @@ void rp_session_free(rp_session **session);
 /* Computes a job: brings the state up to path step `to`, writes its checkpoint, measures it. The state stays in memory for the next job.
  * Errors: those of ops and probes, with the trial's step as context; RP_EDAMAGED where the checkpoint to start from cannot be used. */
 rp_status rp_session_compute(rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err);
+
+/* Scores the state before a route's last step with all criteria of a job in one pass. A criterion that fails is told in its place, and the
+ * others go on. The state stays in memory; where its checkpoint was gone, it is written again. Errors: those of bringing the state; of a
+ * pass that no criterion survives (the network has diverged, memory). */
+rp_status rp_session_score(rp_session *session, const rp_score_job *job, rp_score_answer *answer, rp_error *err);
 
 /* ---- Without measuring ------------------------------------------------------------------------ */
 

@@ -31,15 +31,28 @@ static void report_progress(void *user, uint64_t done, uint64_t total) {
   rp_wire_free(&message);
 }
 
-static rp_status answer(int fd, rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
+static rp_status compute(rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
   RP_CLEANUP(rp_job_free) rp_job job = {0};
   RP_CLEANUP(rp_job_result_free) rp_job_result result = {0};
+  RP_TRY(rp_job_get(request, &job, err));
+  RP_TRY(rp_session_compute(session, &job, &result, err));
+  rp_job_result_put(reply, &result);
+  return RP_OK;
+}
+
+static rp_status score(rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
+  RP_CLEANUP(rp_score_job_free) rp_score_job job = {0};
+  RP_CLEANUP(rp_score_answer_free) rp_score_answer scores = {0};
+  RP_TRY(rp_score_job_get(request, &job, err));
+  RP_TRY(rp_session_score(session, &job, &scores, err));
+  rp_score_answer_put(reply, &scores);
+  return RP_OK;
+}
+
+static rp_status answer(int fd, rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
   rp_error failure = {0};
-  rp_status status = rp_job_get(request, &job, &failure);
-  if (status == RP_OK) status = rp_session_compute(session, &job, &result, &failure);
-  if (status == RP_OK)
-    rp_job_result_put(reply, &result);
-  else {
+  rp_status status = (request->type == RP_WIRE_SCORE_JOB ? score : compute)(session, request, reply, &failure);
+  if (status != RP_OK) {
     rp_wire_start(reply, RP_WIRE_FAILED);
     rp_wire_put_int(reply, status);
     rp_wire_put_string(reply, failure.message);

@@ -118,6 +118,14 @@ static void checkpoints_between_events_are_thinned(void **unused) {
   assert_rows("reference.db", "SELECT count(*) FROM states WHERE epoch = 1 AND op = 'train' AND checkpoint_bytes > 0", "0\n");
 }
 
+/* The baseline trains on from the state that the others drop from; for it, epoch 2 is nothing to keep. */
+static void a_state_before_a_drop_stays_though_another_trial_trains_on_from_it(void **unused) {
+  (void)unused;
+  assert_rows("reference.db",
+              "SELECT epoch, min(checkpoint_bytes > 0) FROM states WHERE state IN (SELECT parent FROM states WHERE op = 'drop') GROUP BY 1",
+              "2 1\n");
+}
+
 /* Layer by layer: two drops, each followed by training, before one regrow. Only YAML. */
 static void a_scheme_nobody_foresaw_runs_two_drops_before_one_regrow(void **unused) {
   (void)unused;
@@ -172,6 +180,7 @@ int main(void) {
       cmocka_unit_test(checkpoints_that_are_gone_or_damaged_are_recomputed),
       cmocka_unit_test(checkpoints_that_hold_another_state_are_recomputed),
       cmocka_unit_test(checkpoints_between_events_are_thinned),
+      cmocka_unit_test(a_state_before_a_drop_stays_though_another_trial_trains_on_from_it),
       cmocka_unit_test(a_scheme_nobody_foresaw_runs_two_drops_before_one_regrow),
       cmocka_unit_test(report_and_figures_come_out_of_a_run),
   };

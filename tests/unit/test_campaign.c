@@ -1,5 +1,8 @@
 /* test_campaign.c: what an experiment's criteria mean for the ids of its trials. */
+#include "core/base/memory.h"
+#include "experiments/config/yaml.h"
 #include "experiments/plan/campaign.h"
+#include "experiments/plan/ids.h"
 #include "tests/ranker_files.h"
 #include "tests/yaml_files.h"
 
@@ -168,6 +171,131 @@ static void two_files_that_call_themselves_alike_are_refused(void **unused) {
   assert_non_null(strstr(err.message, "mine.so"));
 }
 
+/* ---- Shadows --------------------------------------------------------------------------------- */
+
+static int n_named(const rp_shadow_set *set, const char *name) {
+  int n = 0;
+  for (int i = 0; i < set->n; i++) n += strcmp(set->shadows[i].plan.description.name, name) == 0;
+  return n;
+}
+
+static void all_stands_for_every_installed_criterion_once(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  char **names;
+  int n;
+  assert_ok(rp_plugin_list(built_file("rankers"), &names, &n, &err), err);
+  assert_ok(open_campaign("  a: {scheme.ranker: ortho}\nshadow: [all, l2, {name: ortho, variant: authors}]\nbaseline: true\n", &err), err);
+  assert_int_equal(campaign.n_shadow_sets, 1);
+  const rp_shadow_set *set = &campaign.shadow_sets[0];
+  assert_int_equal(set->n, n + 1); /* l2 is one of all; ortho is there in two variants */
+  for (int i = 0; i < n; i++) {
+    assert_int_equal(n_named(set, names[i]), strcmp(names[i], "ortho") == 0 ? 2 : 1);
+    free(names[i]);
+  }
+  free(names);
+  for (int i = 0; i < set->n - 1; i++)
+    assert_int_equal(set->shadows[i].is_listed, strcmp(set->shadows[i].plan.description.name, "l2") == 0);
+  assert_int_equal(set->shadows[set->n - 1].is_listed, 1);
+  assert_int_equal(campaign.shadows_of[0], 0);
+  assert_int_equal(campaign.shadows_of[1], -1); /* standard training drops nothing */
+  assert_string_equal(campaign.notes, "");
+}
+
+static void rule_27_shadows_change_no_id(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  assert_ok(open_campaign("  a: {scheme.ranker: ortho}\n", &err), err);
+  rp_id without = campaign.plans[0].id, root = campaign.plans[0].root;
+  rp_campaign_free(&campaign);
+  assert_ok(open_campaign("  a: {scheme.ranker: ortho}\nshadow: [all]\n", &err), err);
+  assert_true(rp_id_equal(campaign.plans[0].id, without));
+  assert_true(rp_id_equal(campaign.plans[0].root, root));
+}
+
+/* So that a shadow's answer is the answer of an arm that comes later, and the other way round. */
+static void rule_27_a_shadow_is_asked_what_an_arm_with_that_ranker_would_ask(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  assert_ok(open_campaign("  a: {scheme.ranker: ortho, scheme.p: 20}\n"
+                          "  b: {scheme.ranker: {name: ortho, variant: authors}, scheme.p: 20, scheme.limits: {skip: [conv1]}}\n"
+                          "  c: {scheme.ranker: ortho, scheme.p: 20, scheme.limits: {skip: [conv1]}}\n"
+                          "shadow: [{name: ortho, variant: authors}]\n",
+                          &err),
+            err);
+  const rp_criterion_plan *shadow = &campaign.shadow_sets[0].shadows[0].plan;
+  rp_id state = {{7}}, requests[3], expected;
+  for (int t = 0; t < 3; t++) {
+    char *params = NULL;
+    assert_int_equal(campaign.plans[t].program.steps[1].kind, RP_OP_DROP);
+    assert_ok(rp_shadow_request(&campaign.plans[t], 1, shadow, state, &params, &requests[t], &err), err);
+    free(params);
+  }
+  const rp_plugin_description *ranker = &campaign.plans[1].criteria[1].description;
+  assert_ok(rp_id_of_request(state, campaign.plans[1].program.steps[1].params, ranker->version, ranker->file_hash, &expected, &err), err);
+  assert_true(rp_id_equal(requests[1], expected));
+  assert_true(rp_id_equal(requests[2], expected));  /* another acting ranker asks the same */
+  assert_false(rp_id_equal(requests[0], expected)); /* other limits do not */
+}
+
+static void rule_6_all_leaves_out_what_needs_a_validation_split_where_there_is_none(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  assert_ok(open_campaign("  a: {data.validation: 0}\n  b: {}\n  c: {data.validation: 0, score.data: train}\nshadow: [all]\n", &err), err);
+  assert_int_equal(campaign.n_shadow_sets, 3);
+  const rp_shadow_set *without = &campaign.shadow_sets[campaign.shadows_of[0]], *with = &campaign.shadow_sets[campaign.shadows_of[1]],
+                      *on_training = &campaign.shadow_sets[campaign.shadows_of[2]];
+  assert_int_equal(n_named(without, "oracle-loss") + n_named(without, "oracle-accuracy"), 0);
+  assert_int_equal(n_named(with, "oracle-loss") + n_named(with, "oracle-accuracy"), 2);
+  assert_int_equal(n_named(on_training, "oracle-loss"), 1);
+  assert_int_equal(n_named(without, "taylor"), 1);
+  assert_non_null(strstr(campaign.notes, "oracle-loss is left out of shadow: [all]: it measures on the validation split"));
+}
+
+static void shadows_that_cannot_be_are_refused_before_a_run(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  char arms[1024];
+  assert_fails(open_campaign("  a: {data.validation: 0}\nshadow: [all, oracle-loss]\n", &err), RP_EINPUT, err,
+               "e.yaml:7:15: shadow[1]: 'oracle-loss' measures on the validation split");
+  assert_fails(open_campaign("  a: {}\nshadow: [otrho]\n", &err), RP_EINPUT, err, "did you mean ortho?");
+  assert_fails(open_campaign("  a: {}\nshadow: [{name: ortho, variant: paper, normalise: most}]\n", &err), RP_EINPUT, err, "layer-mean");
+  assert_fails(open_campaign("  a: {}\nshadow: [{name: ortho, variant: [paper]}]\n", &err), RP_EINPUT, err, "a list stands here");
+  snprintf(arms, sizeof arms, "  a: {}\nshadow: [all, %s]\n", copy_of("rankers/l2.so", "mine.so", 1));
+  assert_fails(open_campaign(arms, &err), RP_EINPUT, err, "two shadow rankers call themselves 'l2'");
+}
+
+/* Its name and options are those of the one that acts, but it is another program. */
+static void a_shadow_of_another_file_than_the_acting_one_is_no_duplicate(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  char arms[1024];
+  snprintf(arms, sizeof arms, "  a: {scheme.ranker: %s}\nshadow: [l2]\n", copy_of("rankers/l2.so", "mine.so", 1));
+  assert_ok(open_campaign(arms, &err), err);
+  const rp_criterion_plan *acting = &campaign.plans[0].criteria[1], *shadow = &campaign.shadow_sets[0].shadows[0].plan;
+  assert_string_equal(acting->description.name, shadow->description.name);
+  assert_string_equal(acting->options_json, shadow->options_json);
+  assert_false(rp_criterion_plan_equal(acting, shadow));
+}
+
+static void a_criterion_crosses_the_wire_with_all_its_settings(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  assert_ok(
+      open_campaign("  a: {}\nshadow: [{name: ortho, variant: authors, normalise: layer-max}, taylor, {name: l2, divide: d}]\n", &err),
+      err);
+  for (int i = 0; i < 3; i++) {
+    RP_CLEANUP(rp_free_pointer) char *json = NULL;
+    RP_CLEANUP(rp_node_free) rp_node *node = NULL;
+    RP_CLEANUP(rp_criterion_plan_free) rp_criterion_plan back = {0};
+    const rp_shadow_set *set = &campaign.shadow_sets[0];
+    assert_ok(rp_criterion_plan_json(&set->shadows[i].plan, &json, &err), err);
+    assert_ok(rp_yaml_parse(json, "wire", &node, &err), err);
+    assert_ok(rp_criterion_plan_build(node, &set->score, "nowhere", &back, &err), err);
+    assert_true(rp_criterion_plan_equal(&back, &set->shadows[i].plan));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(rule_27_a_criterions_default_may_be_written_out_or_not, close_campaign),
@@ -178,6 +306,13 @@ int main(void) {
       cmocka_unit_test_teardown(equal_baselines_are_one_and_both_arms_are_compared_with_it, close_campaign),
       cmocka_unit_test_teardown(arms_that_differ_in_augmentation_share_data_set_and_root, close_campaign),
       cmocka_unit_test_teardown(two_files_that_call_themselves_alike_are_refused, close_campaign),
+      cmocka_unit_test_teardown(all_stands_for_every_installed_criterion_once, close_campaign),
+      cmocka_unit_test_teardown(rule_27_shadows_change_no_id, close_campaign),
+      cmocka_unit_test_teardown(rule_27_a_shadow_is_asked_what_an_arm_with_that_ranker_would_ask, close_campaign),
+      cmocka_unit_test_teardown(rule_6_all_leaves_out_what_needs_a_validation_split_where_there_is_none, close_campaign),
+      cmocka_unit_test_teardown(shadows_that_cannot_be_are_refused_before_a_run, close_campaign),
+      cmocka_unit_test_teardown(a_shadow_of_another_file_than_the_acting_one_is_no_duplicate, close_campaign),
+      cmocka_unit_test_teardown(a_criterion_crosses_the_wire_with_all_its_settings, close_campaign),
   };
   return cmocka_run_group_tests_name("campaign", tests, find_built_rankers, NULL);
 }

@@ -314,6 +314,65 @@ static void the_script_has_means_ranges_and_phases(void **unused) {
   done_with(&drawn);
 }
 
+/* ---- Ranks ----------------------------------------------------------------------------------- */
+
+/* Four filters, one of them inactive; x drops the first, y the first two, z the second. */
+static const double X_RANKS[] = {3, 2, NAN, 1}, Y_RANKS[] = {2.5, 2.5, NAN, 1}, Z_RANKS[] = {1, 3, NAN, 2};
+static const uint8_t X_DROPS[] = {1, 0, 0, 0}, Y_DROPS[] = {1, 1, 0, 0}, Z_DROPS[] = {0, 1, 0, 0};
+static const rp_ranking THREE_RANKINGS[] = {
+    {"mine", X_RANKS, X_DROPS, 1}, {"l2's `date`", Y_RANKS, Y_DROPS, 0.866}, {"ortho", Z_RANKS, Z_DROPS, -0.5}};
+
+static void ranks_are_told_apart_by_who_drops_the_filter(void **unused) {
+  (void)unused;
+  RP_CLEANUP(rp_text_free) rp_text script = {0};
+  rp_error err = {0};
+  double height;
+  assert_ok(rp_figure_ranks(THREE_RANKINGS, 3, 4, "A state.", &script, &height, &err), err);
+  /* neither, only x, only y, both; then the same for z */
+  assert_has(rp_text_string(&script), "$points << EOD\nNaN NaN\n1 1\n\n\nNaN NaN\n\n\nNaN NaN\n2 2.5\n\n\nNaN NaN\n3 2.5\n\n\n"
+                                      "NaN NaN\n1 2\n\n\nNaN NaN\n3 1\n\n\nNaN NaN\n2 3\n\n\nNaN NaN\n\n\nEOD\n");
+  assert_has(rp_text_string(&script), "last_rank = 3\n");
+  assert_has(rp_text_string(&script), "agreement[1] = 'ρ 0.87  ∩ 100 %'\n");
+  assert_has(rp_text_string(&script), "agreement[2] = 'ρ −0.50  ∩ 0 %'\n");
+  assert_fails(rp_figure_ranks(THREE_RANKINGS, 1, 4, "", &script, &height, &err), RP_EINPUT, err, "two criteria");
+}
+
+static void ranks_are_drawn_in_every_format_with_all_names_as_they_are(void **unused) {
+  (void)unused;
+  static const char *const starts[] = {"\x89PNG", "<?xml", "%PDF"};
+  drawing drawn = a_drawing_of(TWO_SEEDS, 1);
+  for (int format = 0; format < RP_N_PLOT_FORMATS; format++) {
+    rp_plot_options options = {.format = (rp_plot_format)format, .folder = drawn.folder, .written = keep_path, .user = &drawn};
+    rp_error err = {0};
+    size_t size;
+    drawn.n_written = 0;
+    assert_ok(rp_plot_ranks(THREE_RANKINGS, 3, 4, "ortho/1@20", "ortho/1@20 of x.", &options, &err), err);
+    assert_non_null(strstr(drawn.written[0], "/ortho-1@20-ranks."));
+    char *bytes = contents(&drawn, 0, &size);
+    assert_memory_equal(bytes, starts[format], strlen(starts[format]));
+    if (format == RP_PLOT_SVG) {
+      assert_has(bytes, "l2's `date`");
+      assert_has(bytes, "rank by mine");
+      assert_has(bytes, "ortho/1@20 of x.");
+      assert_has(bytes, "only y drops it");
+    }
+    free(bytes);
+  }
+  done_with(&drawn);
+}
+
+static void more_rankings_than_panels_are_counted(void **unused) {
+  (void)unused;
+  RP_CLEANUP(rp_text_free) rp_text script = {0};
+  rp_error err = {0};
+  double height;
+  rp_ranking many[28];
+  for (int i = 0; i < 28; i++) many[i] = THREE_RANKINGS[i % 3];
+  assert_ok(rp_figure_ranks(many, 28, 4, "A state.", &script, &height, &err), err);
+  assert_has(rp_text_string(&script), "n_panels = 24\n");
+  assert_has(rp_text_string(&script), "not shown.");
+}
+
 static void long_labels_are_wrapped_at_separators_and_cut_with_an_ellipsis(void **unused) {
   (void)unused;
   RP_CLEANUP(rp_text_free) rp_text text = {0};
@@ -343,6 +402,9 @@ int main(void) {
       cmocka_unit_test(a_missing_gnuplot_is_said_to_be_missing),
       cmocka_unit_test(what_gnuplot_says_when_it_fails_is_passed_on),
       cmocka_unit_test(the_script_has_means_ranges_and_phases),
+      cmocka_unit_test(ranks_are_told_apart_by_who_drops_the_filter),
+      cmocka_unit_test(ranks_are_drawn_in_every_format_with_all_names_as_they_are),
+      cmocka_unit_test(more_rankings_than_panels_are_counted),
       cmocka_unit_test(long_labels_are_wrapped_at_separators_and_cut_with_an_ellipsis),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -552,6 +552,167 @@ static void rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate
   free_bench(b);
 }
 
+/* ---- Several criteria ------------------------------------------------------------------------ */
+
+/* The option of tests/plugins/misbehaves.c that names a deed. */
+static rp_value misdeed(const rp_plugin *misbehaves, const char *deed) {
+  const char *const *words = misbehaves->ranker->options[0]->choices;
+  int i = 0;
+  while (words[i] && strcmp(words[i], deed) != 0) i++;
+  assert_non_null(words[i]);
+  return (rp_value){.size = sizeof(rp_value), .number = i, .text = words[i]};
+}
+
+/* The mean loss of the images shown, for every filter. */
+static int create_losses(const rp_context *context, const rp_value *options, void **self, rp_message *message) {
+  (void)context, (void)options, (void)message;
+  *self = calloc(1, sizeof(double));
+  return *self ? RP_RANKER_OK : RP_RANKER_ERROR;
+}
+
+static int add_losses(void *self, const rp_context *context, const rp_batch *batch, rp_message *message) {
+  (void)context, (void)message;
+  for (uint32_t i = 0; i < batch->n_images; i++) *(double *)self += batch->losses[i];
+  return RP_RANKER_OK;
+}
+
+static int score_losses(void *self, const rp_context *context, float *importance, rp_message *message) {
+  (void)message;
+  for (uint32_t f = 0; f < context->n_filters; f++) importance[f] = (float)*(const double *)self;
+  return RP_RANKER_OK;
+}
+
+/* Losses alone ask for no maps and no gradients: in company of taylor, which does, they must come from the same kernels. */
+static void rule_28_scores_do_not_depend_on_who_else_is_in_the_pass(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_ranker losses = {.name = "losses", .create = create_losses, .observe = add_losses, .score = score_losses, .destroy = free};
+  rp_plugin plugins[] = {own_plugin(&losses), load_plugin("rankers/oracle-loss.so"), load_plugin("rankers/taylor.so"),
+                         load_plugin("rankers/random.so"), load_plugin("rankers/oracle-accuracy.so")};
+  enum { N = sizeof plugins / sizeof *plugins };
+  float together[N][SMALL_F], alone[SMALL_F];
+  rp_scoring scorings[N] = {{0}};
+  rp_error err = {0};
+  for (int i = 0; i < N; i++) scorings[i] = (rp_scoring){.plugin = &plugins[i], .scores = together[i]};
+  assert_ok(rp_score(&b->pass, scorings, N, &err), err);
+  for (int i = 0; i < N; i++) {
+    score_with(b, &plugins[i], NULL, RP_NORMALISE_NONE, alone);
+    assert_memory_equal(together[i], alone, sizeof alone);
+  }
+  assert_above(together[0][0], 0);
+  for (int i = 1; i < N; i++) rp_plugin_free(&plugins[i]);
+  free_bench(b);
+}
+
+static void a_failure_that_is_noted_leaves_the_others_their_scores(void **unused) {
+  (void)unused;
+  static const char *const DEEDS[][2] = {{"fails-to-create", "ranker misbehaves: nothing could be created"},
+                                         {"fails-to-observe", "ranker misbehaves: nothing to be seen"},
+                                         {"fails-with-a-message", "ranker misbehaves: the moon is full"},
+                                         {"returns-nan", "ranker misbehaves: layer conv2, filter 15: its importance is NaN"},
+                                         {"chooses-too-many", "ranker misbehaves chose 7 filters, but exactly 6"}};
+  enum { N_DEEDS = sizeof DEEDS / sizeof *DEEDS, N = N_DEEDS + 2 };
+  bench *b = new_bench();
+  rp_plugin misbehaves = load_plugin("tests/plugins/misbehaves.so"), taylor = load_plugin("rankers/taylor.so");
+  rp_selection how = drop_percent(25);
+  rp_value options[N];
+  rp_error failures[N], err = {0};
+  rp_scoring scorings[N];
+  float scores[N][SMALL_F], alone[SMALL_F];
+  uint8_t sets[N][SMALL_F], set_alone[SMALL_F];
+  memset(failures, 0xff, sizeof failures);
+  for (int i = 0; i < N; i++) {
+    options[i] = misdeed(&misbehaves, i < N_DEEDS ? DEEDS[i][0] : "behaves");
+    scorings[i] = (rp_scoring){.plugin = i < N - 1 ? &misbehaves : &taylor,
+                               .options = i < N - 1 ? &options[i] : NULL,
+                               .scores = scores[i],
+                               .how = &how,
+                               .set = sets[i],
+                               .failure = &failures[i]};
+  }
+  assert_ok(rp_score(&b->pass, scorings, N, &err), err);
+  for (int i = 0; i < N_DEEDS; i++) {
+    assert_int_equal(failures[i].status, RP_EPLUGIN);
+    if (!strstr(failures[i].message, DEEDS[i][1])) fail_msg("«%s» lacks «%s»", failures[i].message, DEEDS[i][1]);
+    assert_int_equal(scorings[i].does_not_apply, 0);
+  }
+  for (int i = N_DEEDS; i < N; i++) assert_int_equal(failures[i].status, RP_OK);
+  rp_scoring one = {.plugin = &taylor, .scores = alone};
+  rp_selection_record record;
+  assert_ok(rp_score_and_choose(&b->pass, &how, &one, 1, set_alone, NULL, &record, &err), err);
+  assert_memory_equal(scores[N - 1], alone, sizeof alone);
+  assert_memory_equal(sets[N - 1], set_alone, SMALL_F);
+  assert_int_equal(scorings[N - 1].record.count, 6);
+  for (int f = 0; f < SMALL_F; f++) assert_int_equal(sets[N_DEEDS][f], f < 6); /* its own choice, not by its scores */
+  rp_plugin_free(&misbehaves);
+  rp_plugin_free(&taylor);
+  free_bench(b);
+}
+
+static int fail_to_observe(void *self, const rp_context *context, const rp_batch *batch, rp_message *message) {
+  (void)self, (void)context, (void)batch, (void)message;
+  n_watched++;
+  return RP_RANKER_ERROR;
+}
+
+static void a_criterion_that_failed_is_called_no_more(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_ranker ranker = {.observe = fail_to_observe, .score = plain_score};
+  rp_plugin plugins[] = {own_plugin(&ranker), load_plugin("rankers/taylor.so")};
+  float scores[2][SMALL_F];
+  rp_error failure, err = {0};
+  rp_scoring scorings[] = {{.plugin = &plugins[0], .scores = scores[0], .failure = &failure}, {.plugin = &plugins[1], .scores = scores[1]}};
+  n_watched = 0;
+  assert_ok(rp_score(&b->pass, scorings, 2, &err), err);
+  assert_int_equal(n_watched, 1); /* of two batches */
+  assert_string_equal(failure.message, "ranker own: failed without saying why");
+  rp_plugin_free(&plugins[1]);
+  free_bench(b);
+}
+
+static int create_for_another_net(const rp_context *context, const rp_value *options, void **self, rp_message *message) {
+  (void)context, (void)options, (void)self;
+  snprintf(message->text, sizeof message->text, "there is no batch norm here");
+  return RP_RANKER_NOT_OFFERED;
+}
+
+static void a_criterion_can_say_that_it_does_not_apply(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_ranker ranker = {.create = create_for_another_net, .score = plain_score};
+  rp_plugin plugin = own_plugin(&ranker);
+  float scores[SMALL_F];
+  rp_error failure, err = {0};
+  rp_scoring scoring = {.plugin = &plugin, .scores = scores, .failure = &failure};
+  assert_ok(rp_score(&b->pass, &scoring, 1, &err), err);
+  assert_int_equal(scoring.does_not_apply, 1);
+  assert_string_equal(failure.message, "ranker own: there is no batch norm here");
+  /* where nobody notes it, it is a failure like another */
+  scoring.failure = NULL;
+  assert_fails(rp_score(&b->pass, &scoring, 1, &err), RP_EPLUGIN, err, "no batch norm");
+  free_bench(b);
+}
+
+/* Weights say nothing of images: what ends the pass is the network's failure, and is not noted as a criterion's. */
+static void a_diverged_net_ends_a_pass_though_failures_are_noted(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  b->state->parameters[SMALL_W2] = NAN;
+  rp_plugin taylor = load_plugin("rankers/taylor.so"), oracle = load_plugin("rankers/oracle-loss.so");
+  float scores[SMALL_F];
+  rp_error failure, err = {0};
+  rp_scoring scoring = {.plugin = &taylor, .scores = scores, .failure = &failure};
+  assert_fails(rp_score(&b->pass, &scoring, 1, &err), RP_ENUMERIC, err, "");
+  /* in a service that a criterion called it is the criterion's */
+  scoring.plugin = &oracle;
+  assert_ok(rp_score(&b->pass, &scoring, 1, &err), err);
+  assert_int_equal(failure.status, RP_ENUMERIC);
+  rp_plugin_free(&taylor);
+  rp_plugin_free(&oracle);
+  free_bench(b);
+}
+
 /* ---- Floating-point modes -------------------------------------------------------------------- */
 
 static void modes_are_kept_around_every_call_and_inside_services(void **unused) {
@@ -596,6 +757,11 @@ int main(void) {
       cmocka_unit_test(rule_13_the_acting_criterions_worst_filters_are_chosen),
       cmocka_unit_test(rule_14_ties_of_a_drop_are_drawn_for_its_own_cycle),
       cmocka_unit_test(rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate),
+      cmocka_unit_test(rule_28_scores_do_not_depend_on_who_else_is_in_the_pass),
+      cmocka_unit_test(a_failure_that_is_noted_leaves_the_others_their_scores),
+      cmocka_unit_test(a_criterion_that_failed_is_called_no_more),
+      cmocka_unit_test(a_criterion_can_say_that_it_does_not_apply),
+      cmocka_unit_test(a_diverged_net_ends_a_pass_though_failures_are_noted),
       cmocka_unit_test(modes_are_kept_around_every_call_and_inside_services),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

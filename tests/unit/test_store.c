@@ -1,6 +1,7 @@
 /* The store's write side: what a run puts it gets back, twice is once, and what cannot be is refused. */
 #include "tests/synthetic_store.h"
 
+#include "results/database.h"
 #include "results/query.h"
 
 static double flat(int seed, int epoch) {
@@ -227,6 +228,155 @@ static void rule_28_scores_are_stored_once_per_state_ranker_and_options(void **u
   done_with(store, path);
 }
 
+static void scores_and_ranks_are_read_back(void **unused) {
+  (void)unused;
+  char *path;
+  int found, ranks[5], given_ranks[5] = {4, 3, 0, 2, 1};
+  float scores[5], given[5] = {1, 2, NAN, 4, 5.5f};
+  uint8_t set[5] = {1, 0, 0, 0, 0};
+  rp_error err = {0};
+  rp_store *store = new_store(&path);
+  rp_state_row state = a_state("root", "bits");
+  rp_criterion ortho = synthetic_criterion("ortho"), other_file = ortho;
+  other_file.file_hash = synthetic_id("another file");
+  rp_drop_row drop = a_drop(state.id, set);
+  drop.ranks = given_ranks;
+  assert_ok(rp_store_put_state(store, &state, &err), err);
+  assert_ok(rp_store_put_scores(store, state.id, &ortho, &SYNTHETIC_FILTERS, given, &err), err);
+  assert_ok(rp_store_find_ranks(store, drop.request, &SYNTHETIC_FILTERS, &found, ranks, &err), err);
+  assert_false(found);
+  assert_ok(rp_store_put_drop(store, &drop, &SYNTHETIC_FILTERS, &err), err);
+  assert_ok(rp_store_find_ranks(store, drop.request, &SYNTHETIC_FILTERS, &found, ranks, &err), err);
+  assert_true(found);
+  assert_memory_equal(ranks, given_ranks, sizeof ranks);
+  assert_ok(rp_store_find_scores(store, state.id, &ortho, &SYNTHETIC_FILTERS, &found, scores, &err), err);
+  assert_true(found);
+  for (int i = 0; i < 5; i++) assert_true(isnan(given[i]) ? isnan(scores[i]) : scores[i] == given[i]);
+  assert_ok(rp_store_find_scores(store, state.id, &other_file, &SYNTHETIC_FILTERS, &found, scores, &err), err);
+  assert_false(found);
+  rp_store_filters smaller = {1, SYNTHETIC_LAYERS, SYNTHETIC_K};
+  assert_fails(rp_store_find_scores(store, state.id, &ortho, &smaller, &found, scores, &err), RP_EDAMAGED, err, "filter");
+  done_with(store, path);
+}
+
+static rp_shadow_row a_failed_shadow(const rp_drop_row *drop, const char *asked, const char *message) {
+  return (rp_shadow_row){.request = drop->request,
+                         .criterion = synthetic_criterion("l2"),
+                         .asked = synthetic_id("%s", asked),
+                         .outcome = RP_SHADOW_FAILED,
+                         .cause = RP_EPLUGIN,
+                         .message = message};
+}
+
+static void a_shadows_failure_is_known_of_the_state_and_of_the_request(void **unused) {
+  (void)unused;
+  char *path, *message = NULL;
+  int found;
+  uint8_t set[5] = {1, 0, 0, 0, 0};
+  rp_shadow_outcome outcome;
+  rp_status cause;
+  rp_id none = {{0}};
+  rp_error err = {0};
+  rp_store *store = new_store(&path);
+  rp_state_row state = a_state("root", "bits"), other = a_state("other", "bits");
+  rp_drop_row drop = a_drop(state.id, set);
+  rp_shadow_row shadow = a_failed_shadow(&drop, "asked", "ranker l2: the moon is full");
+  assert_fails(rp_store_put_shadow(store, &shadow, &err), RP_EINPUT, err, "there is no drop request");
+  assert_ok(rp_store_put_state(store, &state, &err), err);
+  assert_ok(rp_store_put_state(store, &other, &err), err);
+  assert_ok(rp_store_put_drop(store, &drop, &SYNTHETIC_FILTERS, &err), err);
+  assert_ok(rp_store_put_shadow(store, &shadow, &err), err);
+
+  rp_criterion l2 = shadow.criterion, variant = l2;
+  variant.options_json = "{\"divide\":\"d\"}";
+  assert_ok(rp_store_find_shadow_failure(store, state.id, &l2, none, &found, &outcome, &cause, &message, &err), err);
+  assert_true(found);
+  assert_int_equal(outcome, RP_SHADOW_FAILED);
+  assert_int_equal(cause, RP_EPLUGIN);
+  assert_string_equal(message, "ranker l2: the moon is full");
+  free(message);
+  const struct {
+    rp_id state, asked;
+    const rp_criterion *criterion;
+    int found;
+  } questions[] = {{state.id, shadow.asked, &l2, 1},
+                   {state.id, synthetic_id("asked with another p"), &l2, 0},
+                   {state.id, none, &variant, 0},
+                   {other.id, none, &l2, 0}};
+  for (int i = 0; i < 4; i++) {
+    message = NULL;
+    assert_ok(rp_store_find_shadow_failure(store, questions[i].state, questions[i].criterion, questions[i].asked, &found, &outcome, &cause,
+                                           &message, &err),
+              err);
+    assert_int_equal(found, questions[i].found);
+    free(message);
+  }
+  /* what it says now takes the place of what it said */
+  shadow.outcome = RP_SHADOW_NOT_APPLICABLE;
+  shadow.message = "ranker l2: nothing to rank";
+  assert_ok(rp_store_put_shadow(store, &shadow, &err), err);
+  assert_ok(rp_store_find_shadow_failure(store, state.id, &l2, none, &found, &outcome, &cause, &message, &err), err);
+  assert_int_equal(outcome, RP_SHADOW_NOT_APPLICABLE);
+  free(message);
+  /* an answer has to be there */
+  shadow.outcome = RP_SHADOW_SCORED;
+  assert_fails(rp_store_put_shadow(store, &shadow, &err), RP_EINPUT, err, "there is no drop request");
+  shadow.asked = drop.request;
+  assert_ok(rp_store_put_shadow(store, &shadow, &err), err);
+  assert_ok(rp_store_find_shadow_failure(store, state.id, &l2, none, &found, &outcome, &cause, &message, &err), err);
+  assert_false(found);
+  done_with(store, path);
+}
+
+static const synthetic_trial DROPS_ONCE[] = {
+    {.experiment = "x", .arm = "a", .ranker = "ortho", .seed = 1, .script = "eDe", .test_acc = flat, .status = RP_TRIAL_DONE}};
+
+static void failures_of_shadows_are_forgotten_for_one_experiment(void **unused) {
+  (void)unused;
+  char *path;
+  rp_error err = {0};
+  rp_store *store = new_store(&path);
+  rp_criterion l2 = synthetic_criterion("l2"), taylor = synthetic_criterion("taylor");
+  synthetic_run(store, DROPS_ONCE, 1, &l2, 1);
+  rp_drop_row drop = {.request = synthetic_id("request a eDe 1")};
+  rp_shadow_row failed = a_failed_shadow(&drop, "asked", "why"), of_another = failed, scored = failed;
+  of_another.criterion = taylor;
+  scored.criterion.options_json = "{\"divide\":\"d\"}", scored.asked = drop.request, scored.outcome = RP_SHADOW_SCORED;
+  assert_ok(rp_store_put_shadow(store, &failed, &err), err);
+  assert_ok(rp_store_put_shadow(store, &of_another, &err), err);
+  assert_ok(rp_store_put_shadow(store, &scored, &err), err);
+  assert_ok(rp_store_forget_shadow_failures(store, "another experiment", &err), err);
+  assert_near(number(store, "SELECT count(*) FROM shadows"), 3, 0);
+  assert_ok(rp_store_forget_shadow_failures(store, "x", &err), err);
+  assert_near(number(store, "SELECT count(*) FROM shadows"), 2, 0);
+  assert_near(number(store, "SELECT count(*) FROM shadow_results WHERE outcome = 'missing'"), 1, 0);
+  done_with(store, path);
+}
+
+/* The file of a version 1 that was in use, made by that version's own statements. */
+static void a_database_of_version_1_is_brought_up_to_date(void **unused) {
+  (void)unused;
+  char *path = synthetic_path();
+  sqlite3 *old;
+  rp_error err = {0};
+  rp_store *store = NULL;
+  assert_int_equal(sqlite3_open(path, &old), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(old, rp_embedded_results_schema_sql, NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(old,
+                                "PRAGMA application_id = 1919250546; PRAGMA user_version = 1; CREATE VIEW v_filters AS SELECT 1;"
+                                "INSERT INTO experiments VALUES (1, 'kept')",
+                                NULL, NULL, NULL),
+                   SQLITE_OK);
+  assert_int_equal(sqlite3_close(old), SQLITE_OK);
+  assert_fails(rp_store_open(path, RP_STORE_READ, &store, &err), RP_EINPUT, err, "older than version 2");
+  rp_store_close(&store);
+  store = open_store(path, RP_STORE_WRITE);
+  assert_near(number(store, "SELECT count(*) FROM experiments WHERE name = 'kept'"), 1, 0);
+  assert_near(number(store, "SELECT count(*) FROM shadows"), 0, 0);
+  assert_near(number(store, "SELECT count(*) FROM v_filters"), 0, 0);
+  done_with(store, path);
+}
+
 static void the_status_of_a_trial_and_why_it_failed_come_back(void **unused) {
   (void)unused;
   char *path;
@@ -330,6 +480,10 @@ int main(void) {
       cmocka_unit_test(states_cannot_be_put_before_the_environment_is_known),
       cmocka_unit_test(a_known_drop_request_gives_its_set_back),
       cmocka_unit_test(rule_28_scores_are_stored_once_per_state_ranker_and_options),
+      cmocka_unit_test(scores_and_ranks_are_read_back),
+      cmocka_unit_test(a_shadows_failure_is_known_of_the_state_and_of_the_request),
+      cmocka_unit_test(failures_of_shadows_are_forgotten_for_one_experiment),
+      cmocka_unit_test(a_database_of_version_1_is_brought_up_to_date),
       cmocka_unit_test(the_status_of_a_trial_and_why_it_failed_come_back),
       cmocka_unit_test(a_step_that_changes_makes_a_path_forget_its_later_steps),
       cmocka_unit_test(what_is_rolled_back_was_never_there),

@@ -90,7 +90,7 @@ static void the_views_have_the_columns_that_are_promised(void **unused) {
       {"v_events",
        "experiment arm trial seed epoch cycle event dropped test_acc_before test_acc_after val_acc_before val_acc_after limits_used "
        "ties_at_cut constraints_asked constraints_met max_cos_left seconds"},
-      {"v_filters", "experiment arm trial seed epoch cycle ranker acting layer filter score rank dropped"},
+      {"v_filters", "experiment arm trial seed epoch cycle ranker acting layer filter score rank dropped options"},
       {"v_layers", "experiment arm trial seed epoch layer ortho_mean opposite_share active_filters dead_filters"},
   };
   for (size_t i = 0; i < sizeof promised / sizeof *promised; i++) {
@@ -199,22 +199,90 @@ static void rule_23_events_show_accuracy_just_before_and_just_after(void **unuse
   done_with(&fixture);
 }
 
+/* A shadow's answer to what acted in synthetic_put_drop on the given state: as if it had been asked for the same drop. */
+static void put_shadow(rp_store *store, rp_id state, rp_id acted, const rp_criterion *shadow, const float *scores, const int *ranks,
+                       const uint8_t *set) {
+  rp_error err = {0};
+  rp_drop_row answer = {.request = synthetic_id("shadow %s %s", shadow->ranker, shadow->options_json),
+                        .state = state,
+                        .criterion = *shadow,
+                        .p = 40,
+                        .limits_json = "{}",
+                        .gate = 1,
+                        .set = set,
+                        .ranks = ranks,
+                        .count = 2,
+                        .seconds = 0.25};
+  rp_shadow_row row = {.request = acted, .criterion = *shadow, .asked = answer.request, .outcome = RP_SHADOW_SCORED};
+  assert_ok(rp_store_put_scores(store, state, shadow, &SYNTHETIC_FILTERS, scores, &err), err);
+  assert_ok(rp_store_put_drop(store, &answer, &SYNTHETIC_FILTERS, &err), err);
+  assert_ok(rp_store_put_shadow(store, &row, &err), err);
+}
+
 static void rule_28_a_trial_shows_its_own_ranker_and_the_shadow_ones_of_its_experiment(void **unused) {
   (void)unused;
   static const float upside_down[] = {0.5f, 0.5f, 0.3f, 0.2f, 0.1f};
-  rp_error err = {0};
+  static const int ranks[] = {2, 1, 3, 4, 5};
+  static const uint8_t set[] = {0, 0, 0, 1, 1};
   rp_criterion shadows[] = {synthetic_criterion("l2"), synthetic_criterion("ortho")};
   rp_criterion unrelated = synthetic_criterion("taylor");
   synthetic fixture = a_store_with(TWO_ARMS, 4, shadows, 2);
-  rp_id ranked = synthetic_id("state repr eeDsReee 1 2");
-  assert_ok(rp_store_put_scores(fixture.store, ranked, &shadows[0], &SYNTHETIC_FILTERS, upside_down, &err), err);
-  assert_ok(rp_store_put_scores(fixture.store, ranked, &unrelated, &SYNTHETIC_FILTERS, upside_down, &err), err);
-  /* its own, though it is a shadow as well, once; ranks as stored; the shadow by score, equal ones sharing a rank; dropped is what the
-   * trial did */
+  rp_id ranked = synthetic_id("state repr eeDsReee 1 2"), acted = synthetic_id("request repr eeDsReee 1");
+  put_shadow(fixture.store, ranked, acted, &shadows[0], upside_down, ranks, set);
+  put_shadow(fixture.store, ranked, acted, &unrelated, upside_down, ranks, set);
+  /* its own, though it is a shadow as well, once; what it dropped, and what the shadow would have dropped, with its ranks as stored */
   assert_string_equal(rows(fixture.store, "SELECT ranker, acting, layer, filter, rank, dropped FROM v_filters WHERE seed = 1"),
                       "ortho|1|conv1|0|5|1 ortho|1|conv1|1|4|0 ortho|1|conv2|0|3|0 ortho|1|conv2|1|2|0 ortho|1|conv2|2|1|1 "
-                      "l2|0|conv1|0|1|1 l2|0|conv1|1|1|0 l2|0|conv2|0|3|0 l2|0|conv2|1|4|0 l2|0|conv2|2|5|1");
+                      "l2|0|conv1|0|2|0 l2|0|conv1|1|1|0 l2|0|conv2|0|3|0 l2|0|conv2|1|4|1 l2|0|conv2|2|5|1");
   assert_string_equal(rows(fixture.store, "SELECT DISTINCT epoch, cycle FROM v_filters"), "2|1");
+  /* seed 2 has not been asked yet */
+  assert_string_equal(rows(fixture.store, "SELECT DISTINCT ranker FROM v_filters WHERE seed = 2"), "ortho");
+  assert_string_equal(rows(fixture.store, "SELECT seed, ranker, outcome, seconds FROM shadow_results"),
+                      "1|l2|scored|0.25 2|l2|missing|null");
+  done_with(&fixture);
+}
+
+/* The same ranker under two settings: one acts, the other is a shadow. */
+static void variants_of_a_ranker_are_told_apart_by_their_options(void **unused) {
+  (void)unused;
+  static const float scores[] = {1, 2, 3, 4, 5};
+  static const int ranks[] = {5, 4, 3, 2, 1};
+  static const uint8_t set[] = {1, 1, 0, 0, 0};
+  rp_criterion shadow = synthetic_criterion("ortho");
+  shadow.options_json = "{\"options\":{\"variant\":\"authors\"}}";
+  synthetic fixture = a_store_with(TWO_ARMS, 4, &shadow, 1);
+  put_shadow(fixture.store, synthetic_id("state repr eeDsReee 1 2"), synthetic_id("request repr eeDsReee 1"), &shadow, scores, ranks, set);
+  assert_string_equal(rows(fixture.store, "SELECT DISTINCT ranker, acting, options FROM v_filters WHERE seed = 1"),
+                      "ortho|1|{} ortho|0|{\"options\":{\"variant\":\"authors\"}}");
+  done_with(&fixture);
+}
+
+/* Two experiments with the same trial: each has shadows of its own. */
+static void rule_28_an_experiment_does_not_see_anothers_shadows(void **unused) {
+  (void)unused;
+  static const float scores[] = {1, 2, 3, 4, 5};
+  static const int ranks[] = {5, 4, 3, 2, 1};
+  static const uint8_t set[] = {1, 1, 0, 0, 0};
+  rp_error err = {0};
+  rp_criterion l2 = synthetic_criterion("l2"), taylor = synthetic_criterion("taylor");
+  synthetic fixture = a_store_with(TWO_ARMS, 4, &l2, 1);
+  rp_plan_trial member = {.trial = synthetic_trial_id(&TWO_ARMS[2]), .arm = "repr", .differs_json = "{}"};
+  rp_plan_row plan = {.experiment = "y", .digest = synthetic_id("y"), .trials = &member, .n_trials = 1, .shadows = &taylor, .n_shadows = 1};
+  assert_ok(rp_store_put_plan(fixture.store, &plan, &err), err);
+  rp_id ranked = synthetic_id("state repr eeDsReee 1 2"), acted = synthetic_id("request repr eeDsReee 1");
+  put_shadow(fixture.store, ranked, acted, &l2, scores, ranks, set);
+  put_shadow(fixture.store, ranked, acted, &taylor, scores, ranks, set);
+  assert_string_equal(rows(fixture.store, "SELECT DISTINCT experiment, ranker FROM v_filters WHERE acting = 0"), "x|l2 y|taylor");
+  done_with(&fixture);
+}
+
+/* Scoring data belong to a criterion: trials that have others ask others. */
+static void a_shadow_goes_with_the_drops_that_have_its_scoring_data(void **unused) {
+  (void)unused;
+  rp_criterion shadows[] = {synthetic_criterion("l2"), synthetic_criterion("taylor")};
+  shadows[1].options_json = "{\"score\":{\"images\":20}}";
+  synthetic fixture = a_store_with(TWO_ARMS, 4, shadows, 2);
+  assert_string_equal(rows(fixture.store, "SELECT DISTINCT ranker FROM shadow_results"), "l2");
   done_with(&fixture);
 }
 
@@ -287,6 +355,9 @@ int main(void) {
       cmocka_unit_test(rule_24_two_trials_of_one_seed_are_one_in_a_curve),
       cmocka_unit_test(rule_23_events_show_accuracy_just_before_and_just_after),
       cmocka_unit_test(rule_28_a_trial_shows_its_own_ranker_and_the_shadow_ones_of_its_experiment),
+      cmocka_unit_test(variants_of_a_ranker_are_told_apart_by_their_options),
+      cmocka_unit_test(rule_28_an_experiment_does_not_see_anothers_shadows),
+      cmocka_unit_test(a_shadow_goes_with_the_drops_that_have_its_scoring_data),
       cmocka_unit_test(rule_28_a_states_rows_are_repeated_for_every_trial_whose_path_contains_it),
       cmocka_unit_test(rule_22_layers_have_a_row_per_epoch_and_conv_layer),
       cmocka_unit_test(the_views_show_an_experiments_newest_plan),
