@@ -144,7 +144,7 @@ static void a_removal_has_the_same_bits_whatever_went_before(void **unused) {
     const int n_filters = r.layout->n_filters;
     float(*logits)[MOST_LOGITS] = calloc((size_t)n_filters, sizeof *logits), again[MOST_LOGITS] = {0};
     float *others = normals((size_t)r.batch * image_size(r.net), 2, 9);
-    FREED_REMOVAL *removal = removal_of(&r, NULL);
+    rp_removal *removal = removal_of(&r, NULL);
     begin(removal, r.images);
     for (int f = n_filters - 1; f >= 0; f--) logits_without(&r, removal, f, logits[f]);
     begin(removal, others);
@@ -155,6 +155,7 @@ static void a_removal_has_the_same_bits_whatever_went_before(void **unused) {
         logits_without(&r, removal, f, again);
         if (memcmp(again, logits[f], sizeof again) != 0) fail_msg("%s: the logits without filter %d have moved", name, f);
       }
+    rp_removal_free(&removal);
     free(logits), free(others), free_run(&r);
   }
 }
@@ -166,8 +167,8 @@ static void logits_without_a_filter_have_the_same_bits_whatever_the_batch_size(v
     run r = run_of_net(i, &name), one = r;
     one.batch = 1;
     const int n_classes = rp_net_model(r.net)->n_classes;
-    FREED_REMOVAL *whole = removal_of(&r, NULL);
-    FREED_REMOVAL *single = removal_of(&one, NULL);
+    rp_removal *whole = removal_of(&r, NULL);
+    rp_removal *single = removal_of(&one, NULL);
     begin(whole, r.images);
     for (int f = 0; f < r.layout->n_filters; f += 5) {
       float logits[MOST_LOGITS], parts[MOST_LOGITS];
@@ -178,6 +179,7 @@ static void logits_without_a_filter_have_the_same_bits_whatever_the_batch_size(v
       }
       if (memcmp(logits, parts, (size_t)(r.batch * n_classes) * sizeof *logits) != 0) fail_msg("%s, filter %d", name, f);
     }
+    rp_removal_free(&whole), rp_removal_free(&single);
     free_run(&r);
   }
 }
