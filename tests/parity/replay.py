@@ -354,7 +354,7 @@ def taylor(trial, state, options):
     values = [v.detach() for v in net.split(state["parameters"], torch.float64)]
     values[0].requires_grad_()  # so that maps have gradients
     total = 0
-    for first in range(0, len(trial.images["train"]), 250):
+    for net.step, first in enumerate(range(0, len(trial.images["train"]), 250)):
         some = slice(first, first + 250)
         run = net.run(values, trial.images["train"][some], False, state["closed"] if state["closed"].any() else None)
         loss = F.cross_entropy(run.logits, trial.labels["train"][some], reduction="sum")
@@ -383,11 +383,11 @@ def oracle_loss(trial, state, options):
 CRITERIA = {"l2": l2, "ortho": ortho, "taylor": taylor, "oracle-loss": oracle_loss}
 
 
-def score(trial, i, state):
+def score(trial, i, state, **how_to_decide):
     """Normalised scores by the criterion of drop step i; NaN for closed filters."""
     step = trial.steps[i]
     assert step["criterion"]["score"] == {"data": "auto", "images": 0}
-    trial.net.start()
+    trial.net.start(**how_to_decide)
     scores = CRITERIA[step["ranker"]](trial, state, step["criterion"]["options"])
     scores[state["closed"] != 0] = numpy.nan
     how = step["criterion"]["normalise"]
@@ -434,9 +434,27 @@ def worst(trial, step, scores, state, is_limited=True):
     return numpy.sum(layers, axis=0, dtype=numpy.uint8)
 
 
+def nearest_scores(trial, i, state, ours):
+    """Scores with near-ties decided so that they come closest to ours, where one matters (to the gradients of taylor): (scores, how many were turned over)."""
+    scores, turned, n_turned = score(trial, i, state), {}, 0
+
+    def difference(of):
+        return numpy.nanmax(abs(ours - of))
+
+    while difference(scores) > SCORE * numpy.nanmax(abs(scores)) and n_turned < MOST_TURNED:
+        score(trial, i, state, turned=turned, watches=True)
+        ties = [{**turned, **tie} for _, tie in sorted(trial.net.near.items()) if not turned.keys() & tie.keys()]
+        closest = min(ties, key=lambda tie: difference(score(trial, i, state, turned=tie)), default=turned)
+        candidate = score(trial, i, state, turned=closest)
+        if not difference(candidate) < difference(scores):
+            break
+        scores, turned, n_turned = candidate, closest, n_turned + 1
+    return scores, n_turned
+
+
 def check_drop(trial, i, before, after):
     step, ours, chosen = trial.steps[i], trial.of_op(i, "scores").astype(float), trial.of_op(i, "set")
-    scores = score(trial, i, before)
+    scores, n_turned = nearest_scores(trial, i, before, ours)
     difference, largest = numpy.nanmax(abs(ours - scores)), numpy.nanmax(abs(scores))
     problems = []
     if not numpy.array_equal(numpy.isnan(ours), numpy.isnan(scores)) or not difference <= SCORE * largest:
@@ -466,6 +484,7 @@ def check_drop(trial, i, before, after):
     problems += unchanged(before, after, ("parameters", "slots", "steps", "last_regrow_epoch"))
     per_layer = [int(chosen[first : first + K].sum()) for _, _, _, first, K in trial.convs]
     what = f"{step['ranker']}: scores within {difference / largest:.1e}; {len(disputed)} of {chosen.sum()} disputed; {per_layer} of the layers"
+    what += f"; {n_turned} near-tie{'s' * (n_turned > 1)} the other way" if n_turned else ""
     what += "" if step["gate"] else ", gates open"
     what += f"; limits hold {limits_used}" if limits_used else ""
     return what, problems
