@@ -4,9 +4,6 @@
 
 #include "core/nn/map.h"
 
-typedef enum { RP_CONV_FORWARD, RP_CONV_WEIGHT_GRADIENT, RP_CONV_DATA_GRADIENT } rp_conv_pass;
-enum { RP_N_CONV_PASSES = 3 };
-
 typedef enum {
   RP_CONV_BY_DNN,          /* dnn.h's direct kernels */
   RP_CONV_BY_DNN_WINOGRAD, /* dnn.h's Winograd, F(4×4, 3×3); where it has none its direct ones, unless Winograd is insisted on */

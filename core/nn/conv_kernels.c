@@ -28,7 +28,6 @@ static rp_status make_winograd(const rp_conv_spec *spec, int is_data_gradient, r
                                      .output = is_data_gradient ? spec->source_gradient : spec->output,
                                      .window = spec->window,
                                      .is_data_gradient = is_data_gradient,
-                                     .has_bias = spec->has_bias && !is_data_gradient,
                                      .has_relu = spec->has_relu && !is_data_gradient};
   return rp_winograd_create(&winograd, out, err);
 }

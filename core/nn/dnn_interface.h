@@ -5,7 +5,7 @@
 #ifndef RP_NN_DNN_INTERFACE_H
 #define RP_NN_DNN_INTERFACE_H
 
-#include "core/nn/conv_choice.h"
+#include "core/nn/map.h"
 
 #include <oneapi/dnnl/dnnl.h>
 

@@ -28,6 +28,10 @@ typedef struct {
   int top, left, bottom, right;
 } rp_window;
 
+/* What a convolution is computed for: its output; the gradient of its weights; that of its input. */
+typedef enum { RP_CONV_FORWARD, RP_CONV_WEIGHT_GRADIENT, RP_CONV_DATA_GRADIENT } rp_conv_pass;
+enum { RP_N_CONV_PASSES = 3 };
+
 /* Floats that a map takes, lanes of padding included. */
 size_t rp_map_size(const rp_map *map);
 

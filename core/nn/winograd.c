@@ -39,9 +39,14 @@ static int has_avx512(void) {
 }
 #endif
 
+/* More padding would have outputs that read nothing, and a data gradient that begins before its map. */
+static int has_room(const rp_window *window) {
+  return window->top < window->kernel && window->left < window->kernel && window->bottom < window->kernel && window->right < window->kernel;
+}
+
 int rp_winograd_fits(const rp_winograd_spec *spec) {
-  return has_avx512() && spec->source.block == BLOCK && spec->output.block == BLOCK && spec->window.stride == 1 &&
-         (spec->window.kernel == 3 || spec->window.kernel == 5);
+  return has_avx512() && has_room(&spec->window) && spec->source.block == BLOCK && spec->output.block == BLOCK &&
+         spec->window.stride == 1 && (spec->window.kernel == 3 || spec->window.kernel == 5);
 }
 
 static size_t blocks_of(const rp_map *map) {

@@ -13,10 +13,9 @@ typedef struct rp_winograd rp_winograd;
 /* What it connects. Of the maps everything but the values of `output` is only read; they stay where they are for its lifetime. */
 typedef struct {
   rp_map source, output; /* in blocks of 16 channels */
-  rp_window window;      /* 3×3 or 5×5, stride 1 */
+  rp_window window;      /* 3×3 or 5×5, stride 1, less padding than the kernel is long */
   int is_data_gradient;  /* `source` is the gradient of a convolution's output, `output` that of its input, `window` its window */
-  int has_bias;
-  int has_relu; /* the output is max(·, 0) */
+  int has_relu;          /* the output is max(·, 0) */
 } rp_winograd_spec;
 
 /* Whether the processor and the shapes allow it. */

@@ -13,6 +13,7 @@ enum { BLOCK = 16 };
 typedef struct {
   int kernel, batch, C, K, height, width, pad; /* of the convolution, whatever the direction */
   int is_data_gradient, has_bias, has_relu;
+  int more_left, more_after; /* padding on the left, and at the bottom and on the right, beyond `pad` */
 } shape;
 
 /* A convolution with random values, ready to run. */
@@ -53,16 +54,21 @@ static rp_map map_of(int batch, int channels, int height, int width, uint32_t wh
 }
 
 static void make(shape s, fixture *f) {
-  const int out_height = s.height + 2 * s.pad - s.kernel + 1, out_width = s.width + 2 * s.pad - s.kernel + 1;
+  const int out_height = s.height + 2 * s.pad + s.more_after - s.kernel + 1;
+  const int out_width = s.width + 2 * s.pad + s.more_left + s.more_after - s.kernel + 1;
   const rp_map in = map_of(s.batch, s.C, s.height, s.width, 1), out = map_of(s.batch, s.K, out_height, out_width, 2);
-  const rp_window window = {.kernel = s.kernel, .stride = 1, .top = s.pad, .left = s.pad, .bottom = s.pad, .right = s.pad};
+  const rp_window window = {.kernel = s.kernel,
+                            .stride = 1,
+                            .top = s.pad,
+                            .left = s.pad + s.more_left,
+                            .bottom = s.pad + s.more_after,
+                            .right = s.pad + s.more_after};
   rp_error err = {0};
   *f = (fixture){.shape = s,
                  .spec = {.source = s.is_data_gradient ? out : in,
                           .output = s.is_data_gradient ? in : out,
                           .window = window,
                           .is_data_gradient = s.is_data_gradient,
-                          .has_bias = s.has_bias,
                           .has_relu = s.has_relu}};
   f->weights = random_values((size_t)(s.K * s.C * s.kernel * s.kernel), 3);
   f->bias = s.has_bias ? random_values((size_t)s.K, 4) : NULL;
@@ -98,8 +104,8 @@ static double plain(const fixture *f, int n, int to, int y, int x) {
   for (int from = 0; from < source->channels; from++)
     for (int r = 0; r < s->kernel; r++)
       for (int q = 0; q < s->kernel; q++) {
-        const int at_y = s->is_data_gradient ? y - r + s->pad : y + r - s->pad,
-                  at_x = s->is_data_gradient ? x - q + s->pad : x + q - s->pad;
+        const int left = s->pad + s->more_left, at_y = s->is_data_gradient ? y - r + s->pad : y + r - s->pad;
+        const int at_x = s->is_data_gradient ? x - q + left : x + q - left;
         if (at_y < 0 || at_x < 0 || at_y >= source->height || at_x >= source->width) continue;
         const double weight = s->is_data_gradient ? weight_at(f, from, to, r, q) : weight_at(f, to, from, r, q);
         sum += weight * (double)*value_at(source, n, from, at_y, at_x);
@@ -150,19 +156,34 @@ static void maps_that_fill_no_whole_tiles_and_channels_that_fill_no_whole_blocks
   (void)unused;
   if (!is_here()) skip();
   for (int is_data_gradient = 0; is_data_gradient < 2; is_data_gradient++) {
-    check_shape((shape){3, 3, 5, 37, 7, 9, 1, is_data_gradient, 0, 0});
-    check_shape((shape){5, 3, 37, 5, 7, 9, 2, is_data_gradient, 0, 0});
-    check_shape((shape){3, 1, 4, 4, 1, 6, 1, is_data_gradient, 0, 0});
+    check_shape((shape){3, 3, 5, 37, 7, 9, 1, is_data_gradient, 0, 0, 0, 0});
+    check_shape((shape){5, 3, 37, 5, 7, 9, 2, is_data_gradient, 0, 0, 0, 0});
+    check_shape((shape){3, 1, 4, 4, 1, 6, 1, is_data_gradient, 0, 0, 0, 0});
   }
 }
 
-static void padding_need_not_be_same(void **unused) {
+static void padding_need_not_be_same_nor_equal_on_all_sides(void **unused) {
   (void)unused;
   if (!is_here()) skip();
   for (int is_data_gradient = 0; is_data_gradient < 2; is_data_gradient++) {
-    check_shape((shape){3, 2, 16, 16, 9, 9, 0, is_data_gradient, 0, 0});
-    check_shape((shape){5, 2, 16, 16, 9, 9, 0, is_data_gradient, 0, 0});
-    check_shape((shape){5, 2, 16, 16, 9, 9, 1, is_data_gradient, 0, 0});
+    check_shape((shape){3, 2, 16, 16, 9, 9, 0, is_data_gradient, 0, 0, 0, 0});
+    check_shape((shape){5, 2, 16, 16, 9, 9, 1, is_data_gradient, 0, 0, 0, 0});
+    check_shape((shape){3, 2, 16, 16, 9, 9, 0, is_data_gradient, 0, 0, 1, 2});
+    check_shape((shape){5, 2, 16, 16, 9, 9, 1, is_data_gradient, 0, 0, 2, 1});
+    check_shape((shape){3, 2, 16, 16, 9, 9, 2, is_data_gradient, 0, 0, 0, 0});
+    check_shape((shape){5, 2, 16, 16, 9, 9, 4, is_data_gradient, 0, 0, 0, 0});
+  }
+}
+
+/* A data gradient would begin before its map. */
+static void padding_as_wide_as_the_kernel_does_not_fit(void **unused) {
+  (void)unused;
+  const rp_map map = {.batch = 1, .channels = 16, .height = 8, .width = 8, .block = BLOCK};
+  for (int side = 0; side < 4; side++) {
+    rp_winograd_spec spec = {.source = map, .output = map, .window = {.kernel = 3, .stride = 1}};
+    int *const sides[] = {&spec.window.top, &spec.window.left, &spec.window.bottom, &spec.window.right};
+    *sides[side] = 3;
+    assert_false(rp_winograd_fits(&spec));
   }
 }
 
@@ -228,21 +249,32 @@ static void an_images_bits_do_not_depend_on_its_batch(void **unused) {
   }
 }
 
-/* Inf − Inf is NaN inside, which a pool would not let through: so it is an error. */
+static void assert_not_finite(fixture *f, float *place, float value) {
+  rp_error err = {0};
+  const float before = *place;
+  *place = value;
+  rp_winograd_load(f->winograd, f->weights, f->bias);
+  assert_fails(rp_winograd_run(f->winograd, &err), RP_ENUMERIC, err, "NaN or infinite");
+  *place = before;
+  rp_winograd_load(f->winograd, f->weights, f->bias);
+  assert_ok(rp_winograd_run(f->winograd, &err), err);
+}
+
+/* Inf − Inf is NaN inside, which a pool would not let through: so it is an error, wherever it is: in the first tile or the last, in the
+ * first block of filters alone or in the last. */
 static void what_is_not_finite_is_an_error(void **unused) {
   (void)unused;
   if (!is_here()) skip();
   const float values[] = {NAN, INFINITY, 3e38f};
+  fixture f;
+  make((shape){.kernel = 3, .batch = 14, .C = 16, .K = 32, .height = 8, .width = 8, .pad = 1, .has_relu = 1}, &f);
   for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-    fixture f;
-    rp_error err = {0};
-    make((shape){.kernel = 3, .batch = 2, .C = 16, .K = 16, .height = 8, .width = 8, .pad = 1, .has_relu = 1}, &f);
-    *value_at(&f.spec.source, 1, 2, 7, 7) = values[i];
-    assert_fails(rp_winograd_run(f.winograd, &err), RP_ENUMERIC, err, "NaN or infinite");
-    *value_at(&f.spec.source, 1, 2, 7, 7) = 1;
-    assert_ok(rp_winograd_run(f.winograd, &err), err);
-    drop(&f);
+    assert_not_finite(&f, value_at(&f.spec.source, 0, 2, 0, 0), values[i]);
+    assert_not_finite(&f, value_at(&f.spec.source, 13, 2, 7, 7), values[i]);
+    assert_not_finite(&f, &f.weights[0], values[i]);
+    assert_not_finite(&f, &f.weights[32 * 16 * 9 - 1], values[i]);
   }
+  drop(&f);
 }
 
 /* ---- The choice ------------------------------------------------------------------------------ */
@@ -288,7 +320,8 @@ int main(void) {
       cmocka_unit_test(a_convolution_equals_plain_loops),
       cmocka_unit_test(a_data_gradient_equals_plain_loops),
       cmocka_unit_test(maps_that_fill_no_whole_tiles_and_channels_that_fill_no_whole_blocks_are_right_too),
-      cmocka_unit_test(padding_need_not_be_same),
+      cmocka_unit_test(padding_need_not_be_same_nor_equal_on_all_sides),
+      cmocka_unit_test(padding_as_wide_as_the_kernel_does_not_fit),
       cmocka_unit_test(bias_and_relu_are_in_the_output),
       cmocka_unit_test(lanes_of_padding_come_out_as_zero),
       cmocka_unit_test(a_filter_of_zeros_puts_out_exact_zeros),
