@@ -60,19 +60,26 @@ static int values_of_arm(const rp_trial_list *list, const char *arm, number_of n
   return n;
 }
 
-/* An arm's headline against that of each trial's own baseline (rule 24). *mixed = 1 where a pair was not computed in one environment. */
-static rp_status difference_of_arm(const rp_trial_list *list, const char *arm, rp_seed_value *values, rp_summary *out, int *mixed,
+/* What the notes have to explain: of the table, or of one of its rows. */
+typedef struct {
+  int any_validation_ranks;
+  int any_mixed;  /* a pair was not computed in one environment */
+  int any_uneven; /* the headlines of a pair are means over different numbers of epochs */
+} remarks;
+
+/* An arm's headline against that of each trial's own baseline (rule 24). */
+static rp_status difference_of_arm(const rp_trial_list *list, const char *arm, rp_seed_value *values, rp_summary *out, remarks *found,
                                    rp_error *err) {
   RP_CLEANUP(rp_free_pointer) rp_seed_value *baselines = NULL;
   int n = 0;
-  *mixed = 0;
   RP_TRY(rp_allocate((size_t)list->n, sizeof *baselines, &baselines, err));
   for (int i = 0; i < list->n; i++) {
     const rp_trial_result *trial = &list->trials[i];
     if (trial->is_baseline || strcmp(trial->arm, arm) != 0 || isnan(trial->headline_test_acc)) continue;
     const rp_trial_result *baseline = find_trial(list, trial->baseline);
     if (!baseline || baseline->seed != trial->seed || isnan(baseline->headline_test_acc)) continue;
-    if (trial->environment != baseline->environment || trial->environment < 0) *mixed = 1;
+    if (trial->environment != baseline->environment || trial->environment < 0) found->any_mixed = 1;
+    if (trial->headline_epochs != baseline->headline_epochs) found->any_uneven = 1;
     values[n] = (rp_seed_value){trial->seed, trial->headline_test_acc};
     baselines[n++] = (rp_seed_value){baseline->seed, baseline->headline_test_acc};
   }
@@ -92,14 +99,15 @@ static void add_accuracy(rp_text *text, const rp_summary *summary) {
 }
 
 /* "+1.20 [0.30, 2.10], n 3" in points. */
-static void add_difference(rp_text *text, const rp_summary *summary, int mixed) {
+static void add_difference(rp_text *text, const rp_summary *summary, const remarks *of) {
   if (summary->n == 0)
     rp_text_add(text, "–");
   else if (summary->n == 1)
     rp_text_format(text, "%+.2f, n 1", 100 * summary->mean);
   else
     rp_text_format(text, "%+.2f [%+.2f, %+.2f], n %d", 100 * summary->mean, 100 * summary->ci_low, 100 * summary->ci_high, summary->n);
-  if (summary->n && mixed) rp_text_add(text, " †");
+  if (of->any_mixed) rp_text_add(text, " †");
+  if (of->any_uneven) rp_text_add(text, " ‡");
 }
 
 static void add_headline_epochs(rp_text *text, const rp_trial_list *list, const char *arm) {
@@ -118,19 +126,18 @@ static void add_headline_epochs(rp_text *text, const rp_trial_list *list, const 
     rp_text_format(text, "%d–%d", fewest, most);
 }
 
-/* What a row is written into, and what the notes have to explain. */
+/* What a row is written into. */
 typedef struct {
   rp_text cells[RP_REPORT_COLUMNS];
-  int any_validation_ranks, any_mixed;
+  remarks remarks;
 } row_texts;
 
 static rp_status write_row(const rp_trial_list *list, const rp_trial_result *first, rp_seed_value *values, row_texts *row, rp_error *err) {
   rp_summary headline, last, best, difference;
-  int mixed;
   RP_TRY(rp_summarise(values, values_of_arm(list, first->arm, headline_of, values), &headline, err));
   RP_TRY(rp_summarise(values, values_of_arm(list, first->arm, last_of, values), &last, err));
   RP_TRY(rp_summarise(values, values_of_arm(list, first->arm, best_of, values), &best, err));
-  RP_TRY(difference_of_arm(list, first->arm, values, &difference, &mixed, err));
+  RP_TRY(difference_of_arm(list, first->arm, values, &difference, &row->remarks, err));
   rp_text_add(&row->cells[0], first->arm);
   rp_text_format(&row->cells[1], "%d", headline.n);
   add_accuracy(&row->cells[2], &headline);
@@ -138,14 +145,13 @@ static rp_status write_row(const rp_trial_list *list, const rp_trial_result *fir
   add_accuracy(&row->cells[4], &last);
   add_accuracy(&row->cells[5], &best);
   if (best.n && first->validation_ranks) rp_text_add(&row->cells[5], " *");
-  add_difference(&row->cells[6], &difference, mixed);
-  row->any_validation_ranks |= best.n && first->validation_ranks;
-  row->any_mixed |= difference.n && mixed;
+  add_difference(&row->cells[6], &difference, &row->remarks);
+  row->remarks.any_validation_ranks = best.n && first->validation_ranks;
   return RP_OK;
 }
 
 static rp_status add_row(const rp_trial_list *list, const rp_trial_result *first, rp_seed_value *values, rp_report_table *table,
-                         int *validation_ranks, int *mixed, rp_error *err) {
+                         remarks *all, rp_error *err) {
   row_texts row = {0};
   rp_status status = write_row(list, first, values, &row, err);
   for (int i = 0; i < RP_REPORT_COLUMNS; i++) {
@@ -153,8 +159,9 @@ static rp_status add_row(const rp_trial_list *list, const rp_trial_result *first
     rp_text_free(&row.cells[i]);
   }
   table->n_rows++;
-  *validation_ranks |= row.any_validation_ranks;
-  *mixed |= row.any_mixed;
+  all->any_validation_ranks |= row.remarks.any_validation_ranks;
+  all->any_mixed |= row.remarks.any_mixed;
+  all->any_uneven |= row.remarks.any_uneven;
   return status;
 }
 
@@ -202,16 +209,21 @@ static int is_generated(const rp_trial_list *list) {
   return 0;
 }
 
-static rp_status write_notes(rp_report_table *table, const rp_trial_list *list, int validation_ranks, int mixed, rp_error *err) {
+static rp_status write_notes(rp_report_table *table, const rp_trial_list *list, const remarks *all, rp_error *err) {
   RP_TRY(note(table,
               "Test accuracies in %, mean ± standard deviation over n seeds. Headline: mean over the last epochs of the final full phase, "
               "as many as "
               "`epochs` says; last: the last epoch; best val: the epoch of best validation accuracy among full epochs.",
               err));
   RP_TRY(note(table, "vs baseline: difference of headlines in points, paired by seed: mean [95 % interval, Student's t], n pairs.", err));
-  if (validation_ranks)
+  if (all->any_validation_ranks)
     RP_TRY(note(table, "* the validation images also ranked the filters of this arm, so they are no independent choice of an epoch.", err));
-  if (mixed) RP_TRY(note(table, "† pairs that were not computed in one environment (libraries, compiler, instruction set).", err));
+  if (all->any_mixed) RP_TRY(note(table, "† pairs that were not computed in one environment (libraries, compiler, instruction set).", err));
+  if (all->any_uneven)
+    RP_TRY(note(table,
+                "‡ pairs whose headlines are means over different numbers of epochs, see `epochs`: while accuracy still rises, that alone "
+                "favours the one with fewer. More epochs after the last regrow (train.epochs: {after: 5} or more) make them equal.",
+                err));
   RP_TRY(note_failures(table, list, err));
   return is_generated(list) ? note(table, "The data set `shapes` is generated: these numbers illustrate and prove nothing.", err) : RP_OK;
 }
@@ -241,14 +253,14 @@ static void describe(const rp_trial_list *list, rp_text *text) {
 
 static rp_status build_table(const rp_trial_list *list, rp_report_table *table, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) rp_seed_value *values = NULL;
-  int validation_ranks = 0, mixed = 0;
+  remarks all = {0};
   RP_TRY(rp_allocate((size_t)list->n, sizeof *values, &values, err));
   RP_TRY(rp_allocate((size_t)list->n, sizeof *table->rows, &table->rows, err));
   for (int baseline = 1; baseline >= 0; baseline--)
     for (int i = 0; i < list->n; i++)
       if (list->trials[i].is_baseline == baseline && is_first_of_arm(list, i))
-        RP_TRY(add_row(list, &list->trials[i], values, table, &validation_ranks, &mixed, err));
-  return write_notes(table, list, validation_ranks, mixed, err);
+        RP_TRY(add_row(list, &list->trials[i], values, table, &all, err));
+  return write_notes(table, list, &all, err);
 }
 
 rp_status rp_report(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err) {

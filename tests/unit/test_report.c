@@ -104,6 +104,26 @@ static void rule_21_best_validation_is_marked_where_validation_data_ranked(void 
   free(text);
 }
 
+/* Both are means of the last five epochs of their last full phase, of which the one above has four. */
+#define LONG_REPR(s)                                                                                                                       \
+  {                                                                                                                                        \
+    .experiment = "x", .arm = "long", .ranker = "l2", .seed = s, .script = "eeDsReeeee", .test_acc = repr_acc, .val_acc = val_acc,         \
+    .status = RP_TRIAL_DONE                                                                                                                \
+  }
+
+static void rule_21_headlines_over_different_numbers_of_epochs_are_marked_where_they_are_compared(void **unused) {
+  (void)unused;
+  const synthetic_trial trials[] = {REPR(1), REPR(2), LONG_REPR(1), LONG_REPR(2), BASELINE(1), BASELINE(2)};
+  char *text = report_of(trials, 6, RP_REPORT_TEXT);
+  assert_line_has(text, "repr_p=30", "n 2 ‡");
+  assert_line_has(text, "‡ pairs whose headlines are means over different numbers of epochs", "");
+  free(text);
+  text = report_of(trials + 2, 4, RP_REPORT_TEXT);
+  assert_line_has(text, "long", "n 2");
+  assert_lacks(text, "‡");
+  free(text);
+}
+
 static void failures_and_unfinished_trials_are_listed(void **unused) {
   (void)unused;
   synthetic_trial trials[] = {BASELINE(1), REPR(1), REPR(2)};
@@ -134,7 +154,7 @@ static void markdown_is_a_table_whose_labels_are_not_read_as_markup(void **unuse
   assert_line_has(text, "## x", "## x");
   assert_line_has(text, "| arm ", "| arm | n | headline | epochs | last | best val | vs baseline |");
   assert_line_has(text, "| --- ", "| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
-  assert_line_has(text, "| repr\\_p=30 | 3 | 74.00 ± 3.00 | 4 ", "| +2.00 \\[-0.48, +4.48\\], n 3 |");
+  assert_line_has(text, "| repr\\_p=30 | 3 | 74.00 ± 3.00 | 4 ", "| +2.00 \\[-0.48, +4.48\\], n 3 ‡ |");
   free(text);
 }
 
@@ -165,6 +185,7 @@ int main(void) {
       cmocka_unit_test(rule_24_the_difference_to_the_baseline_is_paired_by_seed),
       cmocka_unit_test(rule_21_the_best_test_accuracy_is_never_reported),
       cmocka_unit_test(rule_21_best_validation_is_marked_where_validation_data_ranked),
+      cmocka_unit_test(rule_21_headlines_over_different_numbers_of_epochs_are_marked_where_they_are_compared),
       cmocka_unit_test(failures_and_unfinished_trials_are_listed),
       cmocka_unit_test(generated_data_are_said_to_prove_nothing),
       cmocka_unit_test(markdown_is_a_table_whose_labels_are_not_read_as_markup),
