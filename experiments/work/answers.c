@@ -116,12 +116,19 @@ static const char *ranker_of(const rp_ongoing_run *run, const rp_task *task) {
   return plan->criteria[task->path_step - 1].description.name;
 }
 
+/* Whether a task may be tried again after its worker was killed from outside. It costs the task none of its tries where the worker had not
+ * begun: of many that are killed together, some are handed work before they are known to be gone. */
+static int may_try_again(rp_ongoing_run *run, rp_task *task, int has_begun) {
+  if (!has_begun && run->killed_at_start++ < MOST_KILLED_AT_START) return 1;
+  return task->retries++ < MOST_RETRIES;
+}
+
 /* A worker's process is gone. Killed from outside: its op is tried again. Crashed by itself: the op's trials fail, or its shadow. One that
  * waited for work held nothing but a state that is stored; one that never greeted will not do so the next time either, unless it was
  * killed. */
 static rp_status replace_worker(rp_ongoing_run *run, int worker, rp_error *err) {
   int index = run->pool.workers[worker].task, has_greeted = index >= 0 || !run->pool.workers[worker].is_busy;
-  int status = rp_pool_collect(&run->pool, worker);
+  int has_begun = run->pool.workers[worker].has_begun, status = rp_pool_collect(&run->pool, worker);
   if (index < 0 && (has_greeted || (WIFSIGNALED(status) && run->killed_at_start++ < MOST_KILLED_AT_START)))
     return rp_pool_restart(&run->pool, worker, err);
   if (index < 0)
@@ -129,7 +136,7 @@ static rp_status replace_worker(rp_ongoing_run *run, int worker, rp_error *err) 
   int by_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   int from_outside = by_signal == SIGKILL || by_signal == SIGTERM;
   run->tasks[index].worker = -1;
-  if (!from_outside || run->tasks[index].retries++ >= MOST_RETRIES) {
+  if (!from_outside || !may_try_again(run, &run->tasks[index], has_begun)) {
     const char *ranker = ranker_of(run, &run->tasks[index]);
     char text[256];
     if (ranker && !from_outside)
@@ -158,6 +165,7 @@ rp_status rp_take_message(rp_ongoing_run *run, int worker, rp_wire *message, rp_
   case RP_WIRE_SCORES:
     return rp_take_scores(run, worker, message, err);
   case RP_WIRE_PROGRESS: {
+    run->pool.workers[worker].has_begun = 1;
     int64_t done = rp_wire_get_int(message), total = rp_wire_get_int(message);
     rp_progress_part(&run->progress, worker, total ? (double)done / (double)total : 0);
     return RP_OK;

@@ -13,9 +13,10 @@ enum { RP_MOST_WORKERS = 256 };
 typedef struct {
   pid_t pid; /* 0 = not running */
   int fd;
-  int is_busy; /* has a job, or has not greeted yet */
-  int task;    /* the coordinator's own number of the job at hand; −1 = none */
-  rp_id holds; /* state in its memory; zero = none */
+  int is_busy;   /* has a job, or has not greeted yet */
+  int task;      /* the coordinator's own number of the job at hand; −1 = none */
+  int has_begun; /* it said that it works on that job; one that was dying when it was handed a job never does */
+  rp_id holds;   /* state in its memory; zero = none */
 } rp_worker;
 
 typedef struct {

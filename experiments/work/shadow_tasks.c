@@ -40,6 +40,7 @@ rp_status rp_send_scoring(rp_ongoing_run *run, int index, int worker, rp_error *
   RP_TRY(fill_job(run, task, to->holds, &job, err));
   rp_score_job_put(&wire, &job);
   to->is_busy = 1;
+  to->has_begun = 0;
   to->task = index;
   task->worker = worker;
   if (wire.broken) return rp_fail(err, RP_EMEMORY, "out of memory for a job");

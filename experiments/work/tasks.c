@@ -89,6 +89,7 @@ static rp_status send_task(rp_ongoing_run *run, int index, int worker, rp_error 
   RP_CLEANUP(rp_wire_free) rp_wire wire = {0};
   rp_job_put(&wire, &job);
   to->is_busy = 1;
+  to->has_begun = 0;
   to->task = index;
   task->worker = worker;
   if (wire.broken) return rp_fail(err, RP_EMEMORY, "out of memory for a job");

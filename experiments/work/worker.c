@@ -15,7 +15,17 @@ typedef struct {
   double last_report; /* seconds, monotonic */
 } reporter;
 
-/* A few reports a second are enough for a progress line; one that cannot be sent is noticed with the result. */
+/* One that cannot be sent is noticed with the result. */
+static void send_progress(int fd, uint64_t done, uint64_t total) {
+  rp_wire message = {0};
+  rp_wire_start(&message, RP_WIRE_PROGRESS);
+  rp_wire_put_int(&message, (int64_t)done);
+  rp_wire_put_int(&message, (int64_t)total);
+  rp_wire_send(fd, &message, NULL);
+  rp_wire_free(&message);
+}
+
+/* A few reports a second are enough for a progress line. */
 static void report_progress(void *user, uint64_t done, uint64_t total) {
   reporter *to = user;
   struct timespec now;
@@ -23,12 +33,7 @@ static void report_progress(void *user, uint64_t done, uint64_t total) {
   double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
   if (seconds - to->last_report < 0.25) return;
   to->last_report = seconds;
-  rp_wire message = {0};
-  rp_wire_start(&message, RP_WIRE_PROGRESS);
-  rp_wire_put_int(&message, (int64_t)done);
-  rp_wire_put_int(&message, (int64_t)total);
-  rp_wire_send(to->fd, &message, NULL);
-  rp_wire_free(&message);
+  send_progress(to->fd, done, total);
 }
 
 static rp_status compute(rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
@@ -51,6 +56,7 @@ static rp_status score(rp_session *session, rp_wire *request, rp_wire *reply, rp
 
 static rp_status answer(int fd, rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
   rp_error failure = {0};
+  send_progress(fd, 0, 0); /* the job has arrived */
   rp_status status = (request->type == RP_WIRE_SCORE_JOB ? score : compute)(session, request, reply, &failure);
   if (status != RP_OK) {
     rp_wire_start(reply, RP_WIRE_FAILED);

@@ -33,25 +33,33 @@ static void a_folder_that_cannot_be_written_stops_the_run_with_its_name(void **u
   expect_text(expect_exit(3, "run tiny.yaml --jobs 1 --db /proc/nowhere/results.db"), "/proc/nowhere");
 }
 
-/* Kills all children of a process; returns how many there were. */
-static int kill_children(pid_t pid) {
+/* The children of a process, in the order in which they were started; at most `most`. Returns how many. */
+static int children_of(pid_t pid, int *children, int most) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
   FILE *file = fopen(path, "r");
   assert_non_null(file);
-  int child, n = 0;
-  while (fscanf(file, "%d", &child) == 1) n += kill(child, SIGKILL) == 0;
+  int n = 0;
+  while (n < most && fscanf(file, "%d", &children[n]) == 1) n++;
   fclose(file);
   return n;
 }
 
-/* With more workers than there is work for, so that some of them are idle. */
+/* With more workers than there is work for, so that some of them are idle. They are stopped first and killed one by one: what the first was
+ * busy with is handed to one that never looks at it, and so on. */
 static void workers_that_were_killed_busy_or_idle_are_replaced_and_ops_computed_again(void **unused) {
   (void)unused;
+  enum { JOBS = 10 };
   static outcome out;
-  pid_t pid = start_repr("run tiny.yaml --jobs 6 --db killed.db");
+  int workers[JOBS + 1];
+  pid_t pid = start_repr("run tiny.yaml --jobs 10 --db killed.db");
   wait_until(pid, "killed.db", "SELECT count(*) FROM states", 4);
-  assert_int_equal(kill_children(pid), 6);
+  assert_int_equal(children_of(pid, workers, JOBS + 1), JOBS);
+  for (int i = 0; i < JOBS; i++) assert_int_equal(kill(workers[i], SIGSTOP), 0);
+  for (int i = 0; i < JOBS; i++) {
+    assert_int_equal(kill(workers[i], SIGKILL), 0);
+    usleep(4000);
+  }
   finish(pid, &out);
   if (out.exit_status != 0) fail_msg("%s", out.output);
   expect_exit(0, "run tiny.yaml --jobs 1 --db quiet.db");
