@@ -12,7 +12,8 @@
  * are those that they would trim, and the number counts standard deviations. Without a ReLU before the gate, values below 0 count, too
  * (rule 11).
  *
- * Reduction: exact counts; μ and σ (from deviations) in double in the order of the filters. Normalisation: none. */
+ * Reduction: exact counts, also of μ − APoZ_f, so that equal shares have σ = 0; σ in double in the order of the filters. Normalisation:
+ * none. */
 #include "rankers/ranker.h"
 
 #include <math.h>
@@ -76,25 +77,28 @@ static double share_of_zeros(const apoz *state, const rp_conv_layer *layer, uint
   return (double)state->zeros[layer->first_filter + k] / ((double)state->n_images * layer->out_height * layer->out_width);
 }
 
-/* Mean and standard deviation over the layer's active filters. */
-static void measure_layer(const apoz *state, const rp_conv_layer *layer, double *mean, double *deviation) {
-  double sum = 0, squares = 0, J = 0;
+/* J·z_f − Σ z over the layer's J active filters, z_f the zeros of filter f: how far its APoZ is above the layer's mean, exact, in a unit
+ * that the deviation shares. */
+static double above_mean(const apoz *state, const rp_conv_layer *layer, uint32_t f) {
+  int64_t J = 0, sum = 0;
   for (uint32_t k = 0; k < layer->K; k++)
-    if (layer->active[k]) sum += share_of_zeros(state, layer, k), J++;
-  *mean = sum / J;
+    if (layer->active[k]) sum += (int64_t)state->zeros[layer->first_filter + k], J++;
+  return (double)(J * (int64_t)state->zeros[layer->first_filter + f] - sum);
+}
+
+static double deviation_of(const apoz *state, const rp_conv_layer *layer) {
+  double squares = 0, J = 0;
   for (uint32_t k = 0; k < layer->K; k++)
-    if (layer->active[k]) squares += pow(share_of_zeros(state, layer, k) - *mean, 2);
-  *deviation = sqrt(squares / J);
+    if (layer->active[k]) squares += pow(above_mean(state, layer, k), 2), J++;
+  return sqrt(squares / J);
 }
 
 static void score_layer(const apoz *state, const rp_conv_layer *layer, float *importance) {
-  double mean, deviation;
-  measure_layer(state, layer, &mean, &deviation);
+  double deviation = deviation_of(state, layer);
   for (uint32_t k = 0; k < layer->K; k++) {
     if (!layer->active[k]) continue;
-    double share = share_of_zeros(state, layer, k);
-    double from_threshold = deviation > 0 ? (mean + deviation - share) / deviation : 1;
-    importance[layer->first_filter + k] = (float)(state->from == THRESHOLD_LAYER ? from_threshold : -share);
+    double from_threshold = deviation > 0 ? 1 - above_mean(state, layer, k) / deviation : 1;
+    importance[layer->first_filter + k] = (float)(state->from == THRESHOLD_LAYER ? from_threshold : -share_of_zeros(state, layer, k));
   }
 }
 
@@ -119,7 +123,7 @@ const rp_ranker rp_ranker_plugin = {
     .abi_minor = RP_RANKER_ABI_MINOR,
     .size = sizeof(rp_ranker),
     .name = "apoz",
-    .version = "1.0.0",
+    .version = "1.0.1",
     .doc = "minus the share of zeros of the filter's map, APoZ (Hu et al., Network trimming, 2016)",
     .flags = RP_USES_ACTIVATION,
     .normalise = "none",
@@ -133,5 +137,5 @@ const rp_ranker rp_ranker_plugin = {
                "threshold layer: importance_f = (m + s - APoZ_f) / s, with m and s the mean and the standard deviation of APoZ over the\n"
                "layer's active filters (s = 0: 1): below 0 are those beyond the threshold that the data set",
     .citation = "Hu et al., Network trimming: a data-driven neuron pruning approach, 2016; they trim beyond mean + standard deviation",
-    .reduction = "exact counts; m and s in double in the order of the filters",
+    .reduction = "exact counts, of differences from m as well; s in double in the order of the filters",
 };

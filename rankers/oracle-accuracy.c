@@ -6,7 +6,8 @@
  * on the scoring split, from exact counts: (correct − correct without) / n_images. Steps of 1 / n_images make many ties, which the host
  * draws. Sequential: of the filters still there, the one without which most predictions are right goes next (of equal ones that with the
  * lower loss, then the first), until none is left. Where the accuracy does not fall, the score is the next float above that of the filter
- * before: dropping by score takes them in this order. It takes F rounds of ablation for F filters.
+ * before: without limits, dropping by score takes them in this order. Limits are not looked at: a filter that has to stay leaves in its
+ * turn like any other. It takes F rounds of ablation for F filters.
  *
  * Reduction: exact counts. Normalisation: none. Prakash et al., CVPR 2019, section 3 ("oracle"). */
 #include "rankers/ranker.h"
@@ -119,7 +120,7 @@ const rp_ranker rp_ranker_plugin = {
         "importance_f = accuracy of the net - accuracy without filter f, on the scoring split\n"
         "sequential: the filter without which most predictions are right goes first (of equal ones that with the lower loss), then,\n"
         "of those still there, the next, until none is left; importance_f = accuracy of the net - accuracy without f and all that\n"
-        "went before it, and always above theirs",
+        "went before it, and always above theirs (it looks at no limits: a filter that has to stay leaves in its turn like any other)",
     .citation = "Prakash et al., RePr, CVPR 2019, section 3 (oracle)",
     .reduction = "exact counts of right predictions",
 };

@@ -5,7 +5,8 @@
  *
  * on the scoring split. Unlike accuracy it hardly ever ties. Sequential: of the filters still there, the one without which the loss is
  * lowest goes next (of equal ones the first), until none is left. Where the loss falls, the score is the next float above that of the
- * filter before: dropping by score takes them in this order. It takes F rounds of ablation for F filters.
+ * filter before: without limits, dropping by score takes them in this order. Limits are not looked at: a filter that has to stay leaves in
+ * its turn like any other. It takes F rounds of ablation for F filters.
  *
  * Reduction: the host's mean losses, in double. Normalisation: none. Prakash et al., CVPR 2019, section 3, with the loss in place of the
  * accuracy. */
@@ -112,7 +113,8 @@ const rp_ranker rp_ranker_plugin = {
     .destroy = destroy,
     .formula = "importance_f = mean loss without filter f - mean loss of the net, on the scoring split\n"
                "sequential: the filter without which the loss is lowest goes first, then, of those still there, the next, until none is\n"
-               "left; importance_f = mean loss without f and all that went before it - mean loss of the net, and always above theirs",
+               "left; importance_f = mean loss without f and all that went before it - mean loss of the net, and always above theirs\n"
+               "(it looks at no limits: a filter that has to stay leaves in its turn like any other)",
     .citation = "Prakash et al., RePr, CVPR 2019, section 3 (oracle), with the loss in place of the accuracy",
     .reduction = "the host's mean losses, in double",
 };

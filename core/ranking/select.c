@@ -330,5 +330,7 @@ rp_status rp_selection_describe(const rp_filter_counts *counts, const rp_selecti
   RP_TRY(rp_allocate((size_t)counts->n_convs, sizeof *highest, &highest, err));
   RP_TRY(rp_selection_count(counts, how, dropped, &count, NULL, highest, err));
   RP_TRY(order_candidates(counts, scores, active, seed, cycle, &order, &n, err));
-  return describe(counts, how, order, n, highest, set, ranks, record, err);
+  RP_TRY(describe(counts, how, order, n, highest, set, ranks, record, err));
+  record->ties_at_cut = 0; /* no draw decided */
+  return RP_OK;
 }

@@ -88,8 +88,9 @@ rp_status rp_normalise_scores(const rp_filter_counts *counts, rp_normalise how, 
 rp_status rp_select(const rp_filter_counts *counts, const rp_selection *how, const float *scores, const uint8_t *active, uint64_t seed,
                     uint32_t cycle, uint8_t *set, int *ranks, rp_selection_record *record, rp_error *err);
 
-/* The ranks and the record of a set that was chosen in another way (by a plugin) under the same limits. Arguments as in rp_select, `set`
- * only read. */
+/* The ranks and the record of a set that was chosen in another way (by a plugin) under the same limits: no ties are counted, since no draw
+ * decided; limits_used are the filters that score among the worst `count` and stay in a layer that has given all that it may. Arguments as
+ * in rp_select, `set` only read. */
 rp_status rp_selection_describe(const rp_filter_counts *counts, const rp_selection *how, const float *scores, const uint8_t *active,
                                 uint64_t seed, uint32_t cycle, const uint8_t *set, int *ranks, rp_selection_record *record, rp_error *err);
 

@@ -101,6 +101,18 @@ static void apoz_is_below_the_threshold_where_hu_et_al_would_trim(void **unused)
   assert_importances("apoz", "threshold layer", &context, &batch, 1, (double[]){kept, kept, trimmed, kept, kept, kept});
 }
 
+/* Three filters with one zero of ten each: a mean that rounds would leave a deviation of one bit, and the layer would be dropped whole. */
+static void apoz_of_a_layer_of_equal_shares_is_1_by_the_threshold(void **unused) {
+  (void)unused;
+  static const float maps[30] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0};
+  const rp_batch_layer maps_of_layer = {.size = sizeof maps_of_layer, .activation = maps};
+  const rp_batch batch = {.size = sizeof batch, .n_images = 1, .layers = (const rp_batch_layer *const[]){&maps_of_layer}};
+  rp_conv_layer layer = CONV("conv", 3, 1, 1, 1, WEIGHT1, ALL_ACTIVE);
+  layer.out_height = 1, layer.out_width = 10;
+  rp_context context = context_of((rp_conv_layer *const[]){&layer}, 1);
+  assert_importances("apoz", "threshold layer", &context, &batch, 1, (double[]){1, 1, 1});
+}
+
 /* ---- Contribution ---------------------------------------------------------------------------- */
 
 /* A slice of each filter of conv1 in a conv of `outputs` filters with one weight per kernel. */
@@ -297,6 +309,7 @@ int main(void) {
       cmocka_unit_test(rule_11_apoz_counts_what_is_not_above_zero),
       cmocka_unit_test(apoz_by_the_layers_threshold_counts_deviations_from_it),
       cmocka_unit_test(apoz_is_below_the_threshold_where_hu_et_al_would_trim),
+      cmocka_unit_test(apoz_of_a_layer_of_equal_shares_is_1_by_the_threshold),
       cmocka_unit_test(contribution_multiplies_with_the_mean_absolute_outgoing_weight),
       cmocka_unit_test(contribution_leaves_out_weights_that_lead_to_dropped_filters),
       cmocka_unit_test(correlation_is_the_largest_with_another_active_filter),

@@ -373,6 +373,28 @@ static void ranks_count_from_the_most_important_and_are_0_for_inactive_filters(v
   assert_set(set, "....xx.x..");
 }
 
+/* Three of ten, conv1 skipped: its two worst stay because of that; the plugin passes over one of three equal filters, and nobody drew. */
+static void a_set_that_was_chosen_has_ranks_and_limits_but_no_ties(void **unused) {
+  (void)unused;
+  const uint8_t skip[] = {1, 0};
+  rp_selection how = drop("30");
+  how.skip = skip;
+  const float scores[F] = {1, 2, 90, 91, /**/ 5, 5, 5, 80, 81, 82};
+  const uint8_t set[F] = {0, 0, 0, 0, /**/ 1, 0, 1, 1, 0, 0};
+  int ranks[F];
+  rp_selection_record record;
+  rp_error err = {0};
+  assert_ok(rp_selection_describe(&COUNTS, &how, scores, ALL, 1, 1, set, ranks, &record, &err), err);
+  assert_int_equal(record.count, 3);
+  assert_int_equal(record.limits_used, 2);
+  assert_int_equal(record.ties_at_cut, 0);
+  const int best_to_worst[] = {3, 2, 9, 8, 7};
+  for (int i = 0; i < 5; i++) assert_int_equal(ranks[best_to_worst[i]], i + 1);
+  assert_int_equal(ranks[4] + ranks[5] + ranks[6], 6 + 7 + 8);
+  assert_int_equal(ranks[1], 9);
+  assert_int_equal(ranks[0], 10);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rule_12_scores_are_normalised_per_layer_over_active_filters),
@@ -396,6 +418,7 @@ int main(void) {
       cmocka_unit_test(rule_14_the_draw_is_keyed_by_seed_and_cycle_and_not_by_what_else_is_active),
       cmocka_unit_test(rule_14_ties_are_counted_where_the_draw_decided),
       cmocka_unit_test(ranks_count_from_the_most_important_and_are_0_for_inactive_filters),
+      cmocka_unit_test(a_set_that_was_chosen_has_ranks_and_limits_but_no_ties),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
