@@ -268,9 +268,14 @@ static rp_status add_branch(builder *self, const rp_node *list, const rp_node *p
   return add_entries(self, list, end, err);
 }
 
-/* A layer of a structure's own, without keys. */
+/* A layer of a structure's own, without keys. Lists without any layer would join what the structure reads to itself: somebody forgot
+ * something. */
 static rp_status join(builder *self, rp_layer_kind kind, const rp_node *place, const int *ends, int n, int *last, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *nothing = NULL;
+  int has_layers = 0;
+  for (int i = 0; i < n; i++) has_layers |= ends[i] != *last;
+  if (!has_layers)
+    return rp_node_fail(place, err, "no layer stands in it, so it would join its input to itself; give it layers, or leave it out");
   RP_TRY(rp_node_new(RP_NODE_MAP, &place->origin, &nothing, err));
   if (place->path) RP_TRY(rp_copy_string(place->path, &nothing->path, err));
   RP_TRY(add_layer(self, kind, nothing, ends, n, err));

@@ -190,6 +190,18 @@ static void inputs_and_structures_that_cannot_be_are_refused(void **unused) {
                  "layers[0].branches: branches is a list of 2 to 8 lists of layers");
 }
 
+/* An empty list is the input itself; where all are, the structure makes nothing of it. */
+static void a_structure_without_any_layer_is_refused(void **unused) {
+  (void)unused;
+  static const char *const EMPTY[] = {"dense: []", "residual: {branch: []}", "residual: {branch: [], shortcut: []}", "branches: [[], []]"};
+  for (size_t i = 0; i < sizeof EMPTY / sizeof *EMPTY; i++) {
+    char yaml[160];
+    snprintf(yaml, sizeof yaml, "layers:\n  - conv: {filters: 4}\n  - %s\n  - fc: {outputs: classes}\n", EMPTY[i]);
+    assert_refused(yaml, ": no layer stands in it, so it would join its input to itself; give it layers, or leave it out");
+  }
+  assert_refused("layers:\n  - dense: []\n  - fc: {outputs: classes}\n", "net.yaml:2:12: layers[0].dense: no layer stands in it");
+}
+
 static void a_layers_numbers_out_of_range_are_refused_with_the_range(void **unused) {
   (void)unused;
   static const struct {
@@ -304,6 +316,7 @@ int main(void) {
       cmocka_unit_test(a_model_whose_shapes_do_not_fit_is_refused_with_its_place),
       cmocka_unit_test(joins_of_unequal_shapes_are_refused_with_both),
       cmocka_unit_test(inputs_and_structures_that_cannot_be_are_refused),
+      cmocka_unit_test(a_structure_without_any_layer_is_refused),
       cmocka_unit_test(a_layers_numbers_out_of_range_are_refused_with_the_range),
       cmocka_unit_test(structures_become_layers_with_their_inputs),
       cmocka_unit_test(mistakes_in_a_model_file_are_refused_with_their_place),
