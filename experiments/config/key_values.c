@@ -151,13 +151,18 @@ void rp_key_add_accepted(const rp_key *key, rp_text *text) {
   }
 }
 
-rp_status rp_key_refuse(const rp_key *key, const rp_node *value, rp_error *err) {
+static rp_status refuse(const rp_key *key, const rp_node *value, const char *hint, rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text text = {0};
   add_found(value, &text);
   rp_text_add(&text, " is not ");
   rp_key_add_accepted(key, &text);
+  rp_text_add(&text, hint);
   RP_TRY(rp_text_check(&text, err));
   return rp_node_fail(value, err, "%s", rp_text_string(&text));
+}
+
+rp_status rp_key_refuse(const rp_key *key, const rp_node *value, rp_error *err) {
+  return refuse(key, value, "", err);
 }
 
 /* A number of the right kind that is too small or too large. */
@@ -201,8 +206,18 @@ static int is_named(const rp_node *value) {
          (value->kind == RP_NODE_MAP && (!rp_node_get(value, "name") || rp_key_is_text(rp_node_get(value, "name"))));
 }
 
+/* One that stands where a list of such belongs only lacks its brackets. */
+static rp_status refuse_element_alone(const rp_key *key, const rp_node *element, rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text hint = {0};
+  rp_text_add(&hint, "; write [");
+  rp_node_add_flow(element, &hint);
+  rp_text_add(&hint, "]");
+  RP_TRY(rp_text_check(&hint, err));
+  return refuse(key, element, rp_text_string(&hint), err);
+}
+
 static rp_status check_elements(const rp_key *key, const rp_node *list, int (*is_right)(const rp_node *), rp_error *err) {
-  if (list->kind != RP_NODE_LIST) return rp_key_refuse(key, list, err);
+  if (list->kind != RP_NODE_LIST) return is_right(list) ? refuse_element_alone(key, list, err) : rp_key_refuse(key, list, err);
   for (size_t i = 0; i < list->n; i++)
     if (!is_right(list->entries[i].value)) return rp_key_refuse(key, list->entries[i].value, err);
   return RP_OK;

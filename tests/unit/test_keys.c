@@ -123,7 +123,8 @@ static void a_value_of_the_wrong_type_or_range_is_refused_with_what_is_accepted(
       {"score: {images: 0}", "score.images: 0 is out of range; it must be a whole number (from 1) or auto"},
       {"model: [c3]", "model: a list is not a name or a map with a name"},
       {"sweep: [1]", "sweep: a list is not a map"},
-      {"shadow: all", "shadow: 'all' is not a list of names"},
+      {"shadow: all", "shadow: 'all' is not a list of names, or of maps with a name; write [all]"},
+      {"shadow: {name: ortho, variant: authors}", "or of maps with a name; write [{name: ortho, variant: authors}]"},
   };
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) assert_refused(CASES[i].yaml, CASES[i].part);
 }
@@ -164,7 +165,7 @@ static void seeds_are_different_whole_numbers_and_at_least_one(void **unused) {
   assert_refused("seeds: []", "test:1:8: seeds: an empty list: at least one seed is needed, as in [1, 2, 3]");
   assert_refused("seeds: [1, 2, 1.0]", "seeds[2]: seed 1.0 stands here twice");
   assert_refused("seeds: [1, -2]", "seeds[1]: -2 is not a list of different whole numbers from 0");
-  assert_refused("seeds: 3", "seeds: 3 is not a list");
+  assert_refused("seeds: 3", "seeds: 3 is not a list of different whole numbers from 0, at least one: [1, 2, 3]; write [3]");
 }
 
 static void a_percentage_lies_between_0_and_100(void **unused) {
