@@ -330,7 +330,7 @@ static const rp_key ROWS[] = {
     {.name = "exclude", .type = RP_KEY_ANY_LIST, .help = "combinations to leave out: maps of keys", .since = "1.0"},
     {.name = "shadow",
      .type = RP_KEY_NAMES,
-     .help = "criteria that are scored at each drop without acting; all: every built-in one",
+     .help = "criteria that are scored at each drop without acting; all: every built-in one, and all that act in the experiment",
      .since = "1.0"},
     {.name = "ranker_timeout",
      .type = RP_KEY_NUMBER,

@@ -98,6 +98,25 @@ static const rp_drop_request *first_drop(const rp_trial_plan *plan) {
   return NULL;
 }
 
+static int acts(const rp_campaign *campaign, const rp_criterion_plan *criterion) {
+  for (int i = 0; i < campaign->n_acting; i++)
+    if (rp_criterion_plan_equal(campaign->acting[i], criterion)) return 1;
+  return 0;
+}
+
+/* The plans must stay where they are from here on. */
+static rp_status list_acting(rp_campaign *campaign, rp_error *err) {
+  size_t capacity = 0;
+  for (int t = 0; t < campaign->experiment.n_trials; t++)
+    for (int i = 0; i < campaign->plans[t].program.n_steps; i++) {
+      const rp_criterion_plan *criterion = &campaign->plans[t].criteria[i];
+      if (!criterion->path || acts(campaign, criterion)) continue;
+      RP_TRY(rp_grow(&campaign->acting, (size_t)campaign->n_acting, &capacity, sizeof *campaign->acting, err));
+      campaign->acting[campaign->n_acting++] = criterion;
+    }
+  return RP_OK;
+}
+
 /* The shadows of a trial; those of one that scores on the same data serve it, too. All drops of a trial do so. */
 static rp_status find_shadows(rp_campaign *campaign, int t, rp_text *notes, rp_error *err) {
   const rp_drop_request *drop = first_drop(&campaign->plans[t]);
@@ -111,7 +130,8 @@ static rp_status find_shadows(rp_campaign *campaign, int t, rp_text *notes, rp_e
   campaign->shadows_of[t] = i;
   if (i < campaign->n_shadow_sets) return RP_OK;
   RP_TRY(rp_reallocate(&campaign->shadow_sets, (size_t)i + 1, sizeof *campaign->shadow_sets, err));
-  RP_TRY(rp_shadow_set_build(campaign->experiment.shadow, campaign->experiment.n_shadow, &drop->score, has_validation, campaign->rankers,
+  const rp_all_criteria all = {campaign->rankers, campaign->acting, campaign->n_acting};
+  RP_TRY(rp_shadow_set_build(campaign->experiment.shadow, campaign->experiment.n_shadow, &drop->score, has_validation, &all,
                              &campaign->shadow_sets[i], notes, err));
   campaign->n_shadow_sets++;
   return RP_OK;
@@ -141,6 +161,7 @@ static rp_status open_campaign(const char *experiment, const char *const *sets, 
   RP_TRY(check_names(campaign, err));
   RP_CLEANUP(rp_text_free) rp_text notes = {0};
   RP_TRY(merge_equal_trials(campaign, &notes, err));
+  RP_TRY(list_acting(campaign, err));
   for (int t = 0; t < campaign->experiment.n_trials; t++) RP_TRY(find_shadows(campaign, t, &notes, err));
   return rp_text_take(&notes, &campaign->notes, err);
 }
@@ -164,6 +185,7 @@ void rp_campaign_free(rp_campaign *campaign) {
   }
   for (int i = 0; i < campaign->n_shadow_sets; i++) rp_shadow_set_free(&campaign->shadow_sets[i]);
   free(campaign->shadow_sets);
+  free(campaign->acting);
   free(campaign->shadows_of);
   free(campaign->datasets);
   free(campaign->dataset_of);

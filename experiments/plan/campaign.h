@@ -19,6 +19,8 @@ typedef struct {
   int *dataset_of;      /* [n_trials] */
   rp_trial_plan *plans; /* [experiment.n_trials] */
   char **configs;       /* [n_trials] canonical JSON of each trial's configuration */
+  int n_acting;
+  const rp_criterion_plan **acting; /* [n_acting] the criteria of all drops, each once; of `plans` */
   int n_shadow_sets;
   rp_shadow_set *shadow_sets;
   int *shadows_of; /* [n_trials] index into shadow_sets; −1 = it has none: no drop, or no `shadow` in the experiment */

@@ -20,7 +20,7 @@ static rp_status take_over(rp_scored_criteria *list, rp_shadow_set *set, rp_erro
   return RP_OK;
 }
 
-static rp_status add(rp_scored_criteria *list, const char *text, const rp_score_data *score, int has_validation, const char *folder,
+static rp_status add(rp_scored_criteria *list, const char *text, const rp_score_data *score, int has_validation, const rp_all_criteria *all,
                      rp_text *notes, rp_error *err) {
   RP_CLEANUP(rp_node_free) rp_node *node = NULL;
   RP_CLEANUP(rp_shadow_set_free) rp_shadow_set set = {0};
@@ -31,7 +31,7 @@ static rp_status add(rp_scored_criteria *list, const char *text, const rp_score_
   rp_node_set_origin(node, &(rp_origin){.source = node->origin.source}); /* a command line has no lines and columns */
   if (!rp_node_is(node, RP_NODE_STRING) && !rp_node_get(node, "name"))
     return rp_fail(err, RP_EUSAGE, "--ranker %s: a name, a file or {name: …, option: …} is expected", text);
-  RP_TRY(rp_shadow_set_build(&node, 1, score, has_validation, folder, &set, notes, err));
+  RP_TRY(rp_shadow_set_build(&node, 1, score, has_validation, all, &set, notes, err));
   return take_over(list, &set, err);
 }
 
@@ -45,17 +45,18 @@ static void put_first(rp_scored_criteria *list, const rp_criterion_plan *first) 
   }
 }
 
-static rp_status build(const rp_criteria_wish *wish, const rp_score_data *score, int has_validation, const char *folder,
+static rp_status build(const rp_criteria_wish *wish, const rp_score_data *score, int has_validation, const rp_all_criteria *all,
                        rp_scored_criteria *list, rp_text *notes, rp_error *err) {
   if (wish->only_given && !wish->n_rankers) return rp_fail(err, RP_EUSAGE, "--only leaves nothing to score; name criteria with --ranker");
-  for (int i = 0; i < wish->n_rankers; i++) RP_TRY(add(list, wish->rankers[i], score, has_validation, folder, notes, err));
-  return wish->only_given ? RP_OK : add(list, "all", score, has_validation, folder, notes, err);
+  for (int i = 0; i < wish->n_rankers; i++) RP_TRY(add(list, wish->rankers[i], score, has_validation, all, notes, err));
+  return wish->only_given ? RP_OK : add(list, "all", score, has_validation, all, notes, err);
 }
 
 rp_status rp_scored_criteria_build(const rp_criteria_wish *wish, const rp_score_data *score, int has_validation, const char *folder,
                                    const rp_criterion_plan *first, rp_scored_criteria *out, rp_text *notes, rp_error *err) {
   *out = (rp_scored_criteria){0};
-  rp_status status = build(wish, score, has_validation, folder, out, notes, err);
+  const rp_all_criteria all = {folder, &first, first != NULL};
+  rp_status status = build(wish, score, has_validation, &all, out, notes, err);
   if (status != RP_OK)
     rp_scored_criteria_free(out);
   else if (first && !wish->n_rankers)

@@ -202,15 +202,65 @@ static void all_stands_for_every_installed_criterion_once(void **unused) {
   assert_string_equal(campaign.notes, "");
 }
 
+/* A user's own file and a variant act in an arm each: they are scored in the other arms, too, on these arms' own scoring data. */
+static void all_stands_for_what_acts_in_the_experiment_too(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  char arms[2048];
+  const char *own = built_file("tests/plugins/all_options.so");
+  rp_plugin_description described;
+  assert_ok(rp_plugin_describe(own, &described, &err), err);
+  snprintf(arms, sizeof arms,
+           "  a: {scheme.ranker: l2}\n"
+           "  b: {scheme.ranker: %.1500s}\n"
+           "  c: {scheme.ranker: {name: ortho, variant: authors}}\n"
+           "  d: {scheme.ranker: l2, score.images: 10}\n"
+           "shadow: [all]\n",
+           own);
+  assert_ok(open_campaign(arms, &err), err);
+  assert_int_equal(campaign.n_shadow_sets, 2);
+  for (int i = 0; i < 2; i++) {
+    const rp_shadow_set *set = &campaign.shadow_sets[i];
+    assert_int_equal(n_named(set, described.name), 1);
+    assert_int_equal(n_named(set, "ortho"), 2);
+    assert_int_equal(n_named(set, "l2"), 1);
+    for (int j = 0; j < set->n; j++) assert_int_equal(set->shadows[j].is_listed, 0);
+  }
+  /* the arm's own criterion is found among them, so that it does not shadow itself */
+  const rp_shadow_set *set = &campaign.shadow_sets[campaign.shadows_of[1]], *of_d = &campaign.shadow_sets[campaign.shadows_of[3]];
+  int n_own = 0, n_other = 0;
+  for (int j = 0; j < set->n; j++) n_own += rp_criterion_plan_equal(&set->shadows[j].plan, &campaign.plans[1].criteria[1]);
+  for (int j = 0; j < of_d->n; j++) n_other += rp_criterion_plan_equal(&of_d->shadows[j].plan, &campaign.plans[1].criteria[1]);
+  assert_int_equal(n_own, 1);
+  assert_int_equal(n_other, 0);
+  rp_plugin_description_free(&described);
+}
+
+static void an_acting_file_that_calls_itself_like_a_built_in_one_is_left_out_of_all(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  char arms[1024];
+  snprintf(arms, sizeof arms, "  a: {scheme.ranker: %s}\nshadow: [all]\n", copy_of("rankers/l2.so", "mine.so", 1));
+  assert_ok(open_campaign(arms, &err), err);
+  assert_int_equal(n_named(&campaign.shadow_sets[0], "l2"), 1);
+  assert_non_null(strstr(campaign.notes, "mine.so is left out of shadow: [all]: two shadow rankers call themselves 'l2'"));
+}
+
 static void rule_27_shadows_change_no_id(void **unused) {
   (void)unused;
   rp_error err = {0};
-  assert_ok(open_campaign("  a: {scheme.ranker: ortho}\n", &err), err);
-  rp_id without = campaign.plans[0].id, root = campaign.plans[0].root;
+  char arms[1024], shadowed[1100];
+  rp_id ids[2], roots[2];
+  snprintf(arms, sizeof arms, "  a: {scheme.ranker: ortho}\n  b: {scheme.ranker: %.900s}\n", built_file("tests/plugins/all_options.so"));
+  snprintf(shadowed, sizeof shadowed, "%sshadow: [all]\n", arms);
+  assert_ok(open_campaign(arms, &err), err);
+  for (int t = 0; t < 2; t++) ids[t] = campaign.plans[t].id, roots[t] = campaign.plans[t].root;
   rp_campaign_free(&campaign);
-  assert_ok(open_campaign("  a: {scheme.ranker: ortho}\nshadow: [all]\n", &err), err);
-  assert_true(rp_id_equal(campaign.plans[0].id, without));
-  assert_true(rp_id_equal(campaign.plans[0].root, root));
+  assert_ok(open_campaign(shadowed, &err), err);
+  for (int t = 0; t < 2; t++) {
+    assert_true(rp_id_equal(campaign.plans[t].id, ids[t]));
+    assert_true(rp_id_equal(campaign.plans[t].root, roots[t]));
+  }
 }
 
 /* So that a shadow's answer is the answer of an arm that comes later, and the other way round. */
@@ -307,6 +357,8 @@ int main(void) {
       cmocka_unit_test_teardown(arms_that_differ_in_augmentation_share_data_set_and_root, close_campaign),
       cmocka_unit_test_teardown(two_files_that_call_themselves_alike_are_refused, close_campaign),
       cmocka_unit_test_teardown(all_stands_for_every_installed_criterion_once, close_campaign),
+      cmocka_unit_test_teardown(all_stands_for_what_acts_in_the_experiment_too, close_campaign),
+      cmocka_unit_test_teardown(an_acting_file_that_calls_itself_like_a_built_in_one_is_left_out_of_all, close_campaign),
       cmocka_unit_test_teardown(rule_27_shadows_change_no_id, close_campaign),
       cmocka_unit_test_teardown(rule_27_a_shadow_is_asked_what_an_arm_with_that_ranker_would_ask, close_campaign),
       cmocka_unit_test_teardown(rule_6_all_leaves_out_what_needs_a_validation_split_where_there_is_none, close_campaign),
