@@ -23,6 +23,11 @@
 RP_COMMAND_LIST(RP_COMMAND_DECLARATION)
 #undef RP_COMMAND_DECLARATION
 
+/* What a TRIAL is, for help texts. */
+#define RP_TRIAL_HELP                                                                                                                      \
+  "TRIAL is the beginning of its id, or ARM/SEED as `repr status` lists them, as in ranker=ortho/1; EXPERIMENT:ARM/SEED where two "         \
+  "experiments of the database have such an arm."
+
 /* The name of an experiment that is given by its name or by its file. The caller frees. Errors: RP_EINPUT, where a file cannot be read. */
 rp_status rp_command_experiment(const char *given, char **name, rp_error *err);
 

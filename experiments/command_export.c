@@ -44,7 +44,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     arguments->trial = value;
     return 0;
   case ARGP_KEY_NO_ARGS:
-    argp_error(state, "a trial is missing: the beginning of its id, or ARM/SEED (see `repr status`)");
+    argp_error(state, "a trial is missing: the beginning of its id, or ARM/SEED, as in ranker=ortho/1 (see `repr status`)");
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -56,11 +56,10 @@ static const struct argp ARGP = {
     parse,
     "TRIAL",
     "Writes a trial as an .npz, which numpy.load opens: the whole state after every op (weights, optimizer state, BN statistics, gates), "
-    "scores and drops, the order of every epoch's images, the list of layers, and how the images are normalised. TRIAL is the beginning of "
-    "its id, or ARM/SEED.\v"
+    "scores and drops, the order of every epoch's images, the list of layers, and how the images are normalised. " RP_TRIAL_HELP "\v"
     "A run keeps the states around events and of every fifth epoch; the others are computed again, and must come out with the bits that were "
     "recorded. What the arrays are is said in experiments/export/trial_file.h; the array `meta` is JSON. Examples:\n"
-    "  repr export ortho/1 -o trial.npz\n"
+    "  repr export ranker=ortho/1 -o trial.npz\n"
     "  python3 -c 'import json, numpy; z = numpy.load(\"trial.npz\"); print(json.loads(bytes(z[\"meta\"]))[\"steps\"]); "
     "print(z[\"0/parameters\"])'",
     0,

@@ -69,7 +69,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     arguments->state = value;
     return 0;
   case ARGP_KEY_NO_ARGS:
-    argp_error(state, "a state is missing: TRIAL@EPOCH, as in ortho/1@20 (see `repr status`)");
+    argp_error(state, "a state is missing: TRIAL@EPOCH, as in ranker=ortho/1@20 (see `repr status`)");
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -81,14 +81,14 @@ static const struct argp ARGP = {
     parse,
     "TRIAL@EPOCH[+]",
     "Scores a stored state with ranking criteria, without training, and says how they agree: filters of each layer that each would drop, rank "
-    "correlations (Spearman, Kendall), would-be drops in common. TRIAL is the beginning of its id, or ARM/SEED; TRIAL@20 its state after "
+    "correlations (Spearman, Kendall), would-be drops in common. " RP_TRIAL_HELP " TRIAL@20 is its state after "
     "epoch 20 and before any event there, TRIAL@20+ the one after the events.\v"
     "A run keeps the states around events and of every fifth epoch. Limits of the trial's drops hold here, too. Nothing is written but the "
     "figure. Examples:\n"
-    "  repr score ortho/1@20\n"
-    "  repr score ortho/1@20 --ranker ./mine.so --plot\n"
-    "  repr score ortho/1@20 --only --ranker ./mine.so --ranker '{name: ortho, variant: authors}'\n"
-    "  repr score ortho/1@20 --ranker ./mine.so --format csv > mine.csv",
+    "  repr score ranker=ortho/1@20\n"
+    "  repr score ranker=ortho/1@20 --ranker ./mine.so --plot\n"
+    "  repr score ranker=ortho/1@20 --only --ranker ./mine.so --ranker '{name: ortho, variant: authors}'\n"
+    "  repr score ranker=ortho/1@20 --ranker ./mine.so --format csv > mine.csv",
     0,
     0,
     0};

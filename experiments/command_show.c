@@ -26,16 +26,15 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     arguments->trial = value;
     return 0;
   case ARGP_KEY_NO_ARGS:
-    argp_error(state, "a trial is missing: the beginning of its id, or ARM/SEED (see `repr status`)");
+    argp_error(state, "a trial is missing: the beginning of its id, or ARM/SEED, as in ranker=ortho/1 (see `repr status`)");
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
   }
 }
 
-static const struct argp ARGP = {
-    OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events, shadow rankers. TRIAL is the beginning of its id, or ARM/SEED.",
-    0,       0,     0};
+static const struct argp ARGP = {OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events, shadow rankers. " RP_TRIAL_HELP,
+                                 0,       0,     0};
 
 static rp_status print_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
   (void)err;

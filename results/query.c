@@ -128,39 +128,6 @@ void rp_trial_list_free(rp_trial_list *list) {
   *list = (rp_trial_list){0};
 }
 
-static int is_named(const rp_trial_result *trial, const char *name) {
-  char hex[RP_ID_HEX + 1];
-  rp_id_hex(trial->trial, hex);
-  if (strlen(name) <= RP_ID_HEX && strncmp(hex, name, strlen(name)) == 0) return 1;
-  const char *slash = strrchr(name, '/');
-  if (!slash || strtoll(slash + 1, NULL, 10) != trial->seed) return 0;
-  size_t length = (size_t)(slash - name);
-  return strlen(trial->arm) == length && strncmp(trial->arm, name, length) == 0;
-}
-
-/* With the ids to choose from. */
-static rp_status fail_ambiguous(const rp_trial_list *list, const char *name, rp_error *err) {
-  RP_CLEANUP(rp_text_free) rp_text text = {0};
-  for (int i = 0; i < list->n; i++) {
-    char hex[RP_ID_HEX + 1];
-    if (!is_named(&list->trials[i], name)) continue;
-    rp_id_hex(list->trials[i].trial, hex);
-    rp_text_format(&text, "%s%.12s (%s of %s)", text.length ? ", " : "", hex, list->trials[i].arm, list->trials[i].experiment);
-  }
-  RP_TRY(rp_text_check(&text, err));
-  return rp_fail(err, RP_EUSAGE, "'%s' fits more than one trial: %s", name, rp_text_string(&text));
-}
-
-rp_status rp_trial_list_find(const rp_trial_list *list, const char *name, const rp_trial_result **out, rp_error *err) {
-  *out = NULL;
-  for (int i = 0; i < list->n; i++) {
-    if (!is_named(&list->trials[i], name)) continue;
-    if (*out && !rp_id_equal((*out)->trial, list->trials[i].trial)) return fail_ambiguous(list, name, err);
-    *out = &list->trials[i];
-  }
-  return *out ? RP_OK : rp_fail(err, RP_EUSAGE, "no trial '%s'; `repr status` lists them", name);
-}
-
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
 static const char PATH_SQL[] =

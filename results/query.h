@@ -31,8 +31,8 @@ typedef struct {
 rp_status rp_query_trials(rp_store *store, const char *experiment, rp_trial_list *out, rp_error *err);
 void rp_trial_list_free(rp_trial_list *list); /* for RP_CLEANUP */
 
-/* The one trial that a user means: the beginning of its id, or ARM/SEED. The same trial in several experiments is one. Errors: RP_EUSAGE:
- * none, or more than one. */
+/* The one trial that a user means: the beginning of its id, ARM/SEED, or either behind "EXPERIMENT:". The same trial in several experiments
+ * is one. Errors: RP_EUSAGE: none (with what was probably meant), or more than one (with a name of each that is one's own). */
 rp_status rp_trial_list_find(const rp_trial_list *list, const char *name, const rp_trial_result **out, rp_error *err);
 
 /* Of a trial or of a whole experiment's epochs, in order of plan and epoch. */

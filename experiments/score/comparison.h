@@ -21,7 +21,7 @@ typedef struct {
 
 /* The state, and what was asked of it. Borrowed. */
 typedef struct {
-  const char *state;         /* "ortho/1@20" */
+  const char *state;         /* "ranker=ortho/1@20" */
   const char *experiment;    /* whose arm it is */
   const char *trial;         /* id in hex */
   int epoch, cycle;          /* of the state */

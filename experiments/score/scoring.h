@@ -19,7 +19,7 @@ typedef struct {
 /* All that the comparison borrows from. */
 typedef struct {
   rp_stored_state state;
-  char *name, trial[RP_ID_HEX + 1]; /* "ortho/1@20"; the trial's id */
+  char *name, trial[RP_ID_HEX + 1]; /* "ranker=ortho/1@20"; the trial's id */
   char *rankers;                    /* folder of the built-in criteria */
   rp_session *session;
   rp_session_view view;

@@ -24,7 +24,7 @@ static void free_given(given_state *given) {
 static rp_status read_given(const char *text, given_state *out, rp_error *err) {
   const char *at = strrchr(text, '@');
   if (!at || at == text || !isdigit((unsigned char)at[1]))
-    return rp_fail(err, RP_EUSAGE, "'%s': a state is written TRIAL@EPOCH, as in ortho/1@20 (or @20+: after the events there)", text);
+    return rp_fail(err, RP_EUSAGE, "'%s': a state is written TRIAL@EPOCH, as in ranker=ortho/1@20 (or @20+: after the events there)", text);
   char *end;
   long epoch = strtol(at + 1, &end, 10);
   out->is_after_events = *end == '+';

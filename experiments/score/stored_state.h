@@ -1,4 +1,4 @@
-/* stored_state.h: from "ortho/1@20" to the state that is meant: on whose path, after which epoch, and that its checkpoint is there. */
+/* stored_state.h: from "ranker=ortho/1@20" to the state that is meant: on whose path, after which epoch, and that its checkpoint is there. */
 #ifndef RP_SCORE_STORED_STATE_H
 #define RP_SCORE_STORED_STATE_H
 
@@ -19,7 +19,7 @@ typedef struct {
 rp_status rp_stored_state_find(rp_store *store, const char *given, const char *states, rp_stored_state *out, rp_error *err);
 void rp_stored_state_free(rp_stored_state *state);
 
-/* "ortho/1@20+" */
+/* "ranker=ortho/1@20+" */
 rp_status rp_stored_state_name(const rp_stored_state *state, char **name, rp_error *err);
 
 #endif

@@ -195,7 +195,7 @@ static void help_reads_like_a_manual_page(void **unused) {
   (void)unused;
   outcome *out = expect_exit(0, "score --help");
   expect_text(out, "TRIAL@EPOCH[+]");
-  expect_text(out, "repr score ortho/1@20 --ranker ./mine.so --plot");
+  expect_text(out, "repr score ranker=ortho/1@20 --ranker ./mine.so --plot");
   expect_text(expect_exit(0, "--help"), "score");
 }
 
