@@ -98,7 +98,6 @@ static rp_status take_greeting(rp_ongoing_run *run, int worker, rp_wire *message
   RP_TRY(rp_store_set_environment(run->store, &environment, 0, err));
   run->environment_is_known = 1;
   for (int t = 0; t < run->campaign->experiment.n_trials; t++) {
-    if (!run->trials[t].is_active) continue;
     RP_TRY(rp_name_next(run, t, err));
     RP_TRY(rp_advance(run, t, err));
   }

@@ -30,6 +30,10 @@ static rp_status wait_for_messages(rp_ongoing_run *run, rp_wire *message, rp_err
   return RP_OK;
 }
 
+int rp_cause_stays(rp_status cause) {
+  return cause == RP_EPLUGIN || cause == RP_ENUMERIC || cause == RP_EINPUT || cause == RP_EDATA;
+}
+
 static int is_unfinished(const rp_ongoing_run *run) {
   for (int t = 0; t < run->campaign->experiment.n_trials; t++)
     if (run->trials[t].is_active) return 1;
@@ -47,16 +51,19 @@ static rp_status loop(rp_ongoing_run *run, rp_error *err) {
       RP_TRY(rp_add_tasks(run, err));
       RP_TRY(rp_hand_out(run, err));
     }
-    if (is_unfinished(run) || rp_shadows_left(run)) RP_TRY(wait_for_messages(run, &message, err));
+    if (!run->environment_is_known || is_unfinished(run) || rp_shadows_left(run)) RP_TRY(wait_for_messages(run, &message, err));
   }
   return RP_OK;
 }
 
-/* ---- A run ----------------------------------------------------------------------------------- */
-
-static int failed_for_good(rp_status cause) {
-  return cause == RP_EPLUGIN || cause == RP_ENUMERIC || cause == RP_EINPUT || cause == RP_EDATA;
+/* Whether a run has anything to look for: a trial that goes on, or the shadows of one that failed. */
+static int has_work(const rp_ongoing_run *run) {
+  for (int t = 0; t < run->campaign->experiment.n_trials; t++)
+    if (run->trials[t].is_active || rp_shadows_of(run, t)) return 1;
+  return 0;
 }
+
+/* ---- A run ----------------------------------------------------------------------------------- */
 
 /* Trials that are there twice (in two arms) are one: the first stands for both. */
 static rp_status start_trials(rp_ongoing_run *run, rp_error *err) {
@@ -72,8 +79,9 @@ static rp_status start_trials(rp_ongoing_run *run, rp_error *err) {
     rp_trial_status status;
     rp_status cause;
     RP_TRY(rp_store_trial_status(run->store, run->campaign->plans[t].id, &found, &status, &cause, err));
-    trial->is_active = !(found && status == RP_TRIAL_FAILED && failed_for_good(cause) && !run->options->retry);
-    if (!trial->is_active)
+    trial->failed_before = found && status == RP_TRIAL_FAILED && rp_cause_stays(cause) && !run->options->retry;
+    trial->is_active = !trial->failed_before;
+    if (trial->failed_before)
       run->summary->failed++, run->summary->failed_before++;
     else
       RP_TRY(rp_store_set_trial_status(run->store, run->campaign->plans[t].id, RP_TRIAL_RUNNING, RP_OK, NULL, err));
@@ -99,7 +107,7 @@ static rp_status conduct(rp_ongoing_run *run, rp_error *err) {
   RP_TRY(rp_record_plan(run->campaign, run->store, err));
   if (run->options->retry) RP_TRY(rp_store_forget_shadow_failures(run->store, run->campaign->experiment.name, err));
   RP_TRY(start_trials(run, err));
-  if (!is_unfinished(run)) return RP_OK;
+  if (!has_work(run)) return RP_OK;
   RP_TRY(rp_pool_start(run->options->jobs, run->options->logs, &run->pool, err));
   return loop(run, err);
 }

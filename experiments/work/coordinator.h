@@ -26,6 +26,9 @@ typedef struct {
   double shadows_seconds; /* that this run spent on them */
 } rp_run_summary;
 
+/* Whether what failed for such a cause would fail again: a run then leaves it alone, unless it is told to retry. */
+int rp_cause_stays(rp_status cause);
+
 /* Runs what is missing of a campaign. Progress goes to stderr. Errors: RP_ETRIALS (some failed; the store says why), RP_EINTERRUPTED,
  * RP_EIO, RP_EBUSY, RP_EMEMORY: what was finished is stored in every case. */
 rp_status rp_coordinate(rp_campaign *campaign, rp_store *store, const rp_run_options *options, rp_run_summary *summary, rp_error *err);

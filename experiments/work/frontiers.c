@@ -35,7 +35,10 @@ rp_status rp_name_next(rp_ongoing_run *run, int t, rp_error *err) {
 }
 
 static rp_status finish_trial(rp_ongoing_run *run, int t, rp_error *err) {
-  run->trials[t].is_active = 0;
+  rp_trial_run *trial = &run->trials[t];
+  run->summary->failed -= trial->failed_before;
+  run->summary->failed_before -= trial->failed_before;
+  trial->is_active = trial->failed_before = 0;
   run->summary->done++;
   return rp_store_set_trial_status(run->store, run->campaign->plans[t].id, RP_TRIAL_DONE, RP_OK, NULL, err);
 }
@@ -51,7 +54,7 @@ rp_status rp_step_to(rp_ongoing_run *run, int t, rp_id id, rp_error *err) {
 }
 
 rp_status rp_advance(rp_ongoing_run *run, int t, rp_error *err) {
-  while (run->options->share && run->trials[t].is_active) {
+  while (run->options->share && (run->trials[t].is_active || run->trials[t].failed_before)) {
     rp_known_state known;
     int found;
     RP_TRY(rp_store_find_state(run->store, run->trials[t].next, &found, &known, err));

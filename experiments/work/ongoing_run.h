@@ -16,11 +16,12 @@
 #include "experiments/work/score_job.h"
 
 typedef struct {
-  rp_id *ids;      /* [n_steps + 1], of path steps up to the frontier */
-  rp_id *requests; /* [n_steps + 1], of drops; zero elsewhere */
-  int frontier;    /* last known path step; −1 = none */
-  int is_active;   /* neither done nor failed */
-  rp_id next;      /* key of what is wanted: the next state's id, or the request's where its set is not known */
+  rp_id *ids;        /* [n_steps + 1], of path steps up to the frontier */
+  rp_id *requests;   /* [n_steps + 1], of drops; zero elsewhere */
+  int frontier;      /* last known path step; −1 = none */
+  int is_active;     /* neither done nor failed */
+  int failed_before; /* in an earlier run, for a cause that stays: its shadows are scored as far as it came, and nothing else */
+  rp_id next;        /* key of what is wanted: the next state's id, or the request's where its set is not known */
   rp_id next_request;
   int looked_at; /* its drops up to this path step are among the shadowed ones; 0 = none yet */
 } rp_trial_run;
@@ -68,10 +69,12 @@ rp_store_filters rp_filters_of(const rp_trial_plan *plan);
 /* Works out what the next path step of a trial is called. For a drop whose answer is not known, that is the request. */
 rp_status rp_name_next(rp_ongoing_run *run, int trial, rp_error *err);
 
-/* Moves a trial's frontier to its next state, which is stored; finishes the trial where that was its last. */
+/* Moves a trial's frontier to its next state, which is stored; finishes the trial where that was its last (also one that failed before:
+ * another trial has computed what it could not). */
 rp_status rp_step_to(rp_ongoing_run *run, int trial, rp_id state, rp_error *err);
 
-/* Moves a trial's frontier over everything that is stored. Without sharing nothing counts that the trial did not compute itself. */
+/* Moves a trial's frontier over everything that is stored, also that of one that failed before. Without sharing nothing counts that the
+ * trial did not compute itself. */
 rp_status rp_advance(rp_ongoing_run *run, int trial, rp_error *err);
 
 /* Image passes of a path step; of all states that are still to be computed. What follows a drop counts as shared only where the request is

@@ -138,14 +138,10 @@ static int find_named(const rp_ongoing_run *run, const rp_task *task, const char
 }
 
 /* What can pass is not recorded: the next run asks again. */
-static int can_pass(rp_status cause) {
-  return cause != RP_EPLUGIN && cause != RP_ENUMERIC && cause != RP_EINPUT && cause != RP_EDATA;
-}
-
 static rp_status fail_one(rp_ongoing_run *run, const rp_task *task, int i, rp_status cause, const char *message, rp_error *err) {
   rp_shadowed_drop *drop = rp_drop_of(run, task);
   RP_TRY(say_failed(run, task, message, err));
-  if (can_pass(cause)) {
+  if (!rp_cause_stays(cause)) {
     rp_settle(drop, task->shadows[i]);
     run->summary->shadows_failed++;
     return RP_OK;

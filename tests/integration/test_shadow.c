@@ -284,6 +284,29 @@ static void a_failure_is_known_to_all_drops_of_a_state(void **unused) {
   assert_null(strstr(first + 1, "nothing to look at"));
 }
 
+/* Its learning rate rises beyond all bounds after the first drop. No trial is left that trains. */
+static void a_trial_that_failed_has_its_shadows_as_far_as_it_came(void **unused) {
+  (void)unused;
+  static const char diverging[] = "name: diverging\nmodel: {name: c3, depth: 2, filters: 8}\n"
+                                  "data: {name: shapes, train: 320, validation: 100, test: 100}\n"
+                                  "train: {epochs: 5, batch: 32, schedule: {name: cyclical, low: 0.01, high: 1e6, half_period: 1}}\n"
+                                  "scheme: {name: repr, s1: 1, s2: 1, n: 2, p: 30}\narms: {l2: {scheme.ranker: l2}}\n";
+  char shadowed[1024];
+  snprintf(shadowed, sizeof shadowed, "%sshadow: [taylor, oracle-loss]\n", diverging);
+  write_text("diverging.yaml", diverging);
+  write_text("shadowed.yaml", shadowed);
+  expect_text(expect_exit(1, "run shadowed.yaml --jobs 1 --db at-once.db"), "2 answers, 2 of them computed");
+  expect_exit(1, "run diverging.yaml --jobs 1 --db failed-before.db");
+  outcome *out = expect_exit(1, "run shadowed.yaml --jobs 1 --db failed-before.db");
+  expect_text(out, "1 failed; 0 states computed");
+  expect_text(out, "2 answers, 2 of them computed");
+  expect_text(out, "1 of them in an earlier run");
+  assert_same_rows("at-once.db", "failed-before.db", SHADOW_ROWS);
+  expect_text(expect_exit(1, "run shadowed.yaml --jobs 1 --db failed-before.db"), "2 answers, 0 of them computed");
+  assert_same_rows("at-once.db", "failed-before.db",
+                   "SELECT status, epochs_done FROM v_trials WHERE status = 'failed' AND epochs_done < 3");
+}
+
 static void copy_to(const char *built, const char *copy) {
   RP_CLEANUP(rp_unmap_file) rp_mapped_file file = {0};
   rp_error err = {0};
@@ -333,6 +356,7 @@ int main(void) {
       cmocka_unit_test(a_shadow_that_misbehaves_leaves_the_trial_done_and_the_others_scored),
       cmocka_unit_test(a_shadow_that_hangs_or_ends_the_process_silently_is_found),
       cmocka_unit_test(a_failure_is_known_to_all_drops_of_a_state),
+      cmocka_unit_test(a_trial_that_failed_has_its_shadows_as_far_as_it_came),
       cmocka_unit_test(what_does_not_apply_is_a_failure_only_where_it_is_listed_by_name),
       cmocka_unit_test(a_shadow_that_cannot_be_is_refused_before_anything_is_written),
   };
