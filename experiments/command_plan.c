@@ -1,25 +1,33 @@
 /* command_plan.c: `repr plan`: what a run would compute. */
 #include "experiments/command.h"
 #include "experiments/plan/cost.h"
+#include "experiments/work/environment.h"
+#include "experiments/work/progress.h"
+#include "experiments/work/remainder.h"
 
+#include "core/base/files.h"
 #include "core/base/memory.h"
+#include "core/base/text.h"
 
 #include <argp.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTION_SET = 1, OPTION_DATA, MOST_SETS = 256 };
+enum { OPTION_SET = 1, OPTION_DATA, OPTION_DB, MOST_SETS = 256 };
 
 typedef struct {
-  const char *experiment, *data;
+  const char *experiment, *data, *database;
   const char *sets[MOST_SETS];
   int n_sets, is_verbose;
 } plan_arguments;
 
-static const struct argp_option OPTIONS[] = {{"set", OPTION_SET, "KEY=VALUE", 0, "Set a key of the experiment; may be repeated", 0},
-                                             {"data", OPTION_DATA, "DIR", 0, "Folder of data sets (default: $REPR_DATA, else data)", 0},
-                                             {"verbose", 'v', 0, 0, "With each trial's configuration, every default written out", 0},
-                                             {0}};
+static const struct argp_option OPTIONS[] = {
+    {"set", OPTION_SET, "KEY=VALUE", 0, "Set a key of the experiment; may be repeated", 0},
+    {"data", OPTION_DATA, "DIR", 0, "Folder of data sets (default: $REPR_DATA, else data)", 0},
+    {"db", OPTION_DB, "FILE", 0, "Database, for what is there already (default: $REPR_DB, else results/repr.db)", 0},
+    {"verbose", 'v', 0, 0, "With each trial's configuration, every default written out", 0},
+    {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
   plan_arguments *arguments = state->input;
@@ -30,6 +38,9 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     return 0;
   case OPTION_DATA:
     arguments->data = value;
+    return 0;
+  case OPTION_DB:
+    arguments->database = value;
     return 0;
   case 'v':
     arguments->is_verbose = 1;
@@ -50,7 +61,8 @@ static const struct argp ARGP = {
     OPTIONS,
     parse,
     "EXPERIMENT",
-    "Checks an experiment and says what a run would compute. Writes nothing.\vExample: repr plan experiments/demo.yaml -v",
+    "Checks an experiment and says what a run would compute, and what of it the database has already. Writes nothing.\v"
+    "Example: repr plan experiments/demo.yaml -v",
     0,
     0,
     0};
@@ -87,8 +99,60 @@ static void print_shadows(const rp_campaign *campaign) {
   putchar('\n');
 }
 
+/* ---- What is there already ------------------------------------------------------------------- */
+
+static void add_left(const rp_remainder *own, const rp_campaign *campaign, rp_text *text) {
+  char duration[64];
+  if (own->left == 0) rp_text_add(text, "; nothing is left to compute");
+  if (own->left == 0 || own->there == 0) return;
+  if (isnan(own->seconds_left)) {
+    rp_text_add(text, "; how long the rest takes is known once each model has trained");
+    return;
+  }
+  rp_progress_duration(own->seconds_left, duration, sizeof duration);
+  rp_text_format(text, "; the rest takes one worker about %s", duration);
+  if (campaign->n_shadow_sets) rp_text_add(text, ", shadow rankers aside");
+}
+
+static void print_remainder(const rp_remainder *own, int64_t elsewhere, const rp_campaign *campaign, int64_t n_states,
+                            const char *database) {
+  RP_CLEANUP(rp_text_free) rp_text text = {0};
+  add_left(own, campaign, &text);
+  printf("%s: %lld of %lld states are there already%s\n", database, (long long)own->there, (long long)n_states, rp_text_string(&text));
+  if (own->n_failed)
+    printf("%d of the trials failed; they are left alone unless `repr run` is told to --retry (`repr status` says why they failed)\n",
+           own->n_failed);
+  if (elsewhere)
+    printf("%lld more states are there from another environment (libraries, instruction set, compiler or build) and are computed again\n",
+           (long long)elsewhere);
+}
+
+/* A run reuses what its own environment computed, which is this process's. */
+static rp_status look_at_own_environment(rp_store *store, rp_error *err) {
+  RP_CLEANUP(rp_wire_free) rp_wire wire = {0};
+  rp_environment own;
+  rp_environment_put(&wire);
+  RP_TRY(rp_environment_get(&wire, &own, err));
+  return rp_store_look_at_environment(store, &own, err);
+}
+
+static rp_status show_remainder(const rp_campaign *campaign, int64_t n_states, const char *database, rp_error *err) {
+  RP_CLEANUP(rp_store_close) rp_store *store = NULL;
+  rp_remainder any = {0}, own = {0};
+  if (!rp_file_exists(database)) {
+    printf("%s: not there yet, so all of it is to be computed\n", database);
+    return RP_OK;
+  }
+  RP_TRY(rp_store_open(database, RP_STORE_READ, &store, err));
+  RP_TRY(rp_remainder_of(campaign, store, &any, err));
+  RP_TRY(look_at_own_environment(store, err));
+  RP_TRY(rp_remainder_of(campaign, store, &own, err));
+  print_remainder(&own, any.there - own.there, campaign, n_states, database);
+  return RP_OK;
+}
+
 rp_status rp_command_plan(int n, char **arguments, rp_error *err) {
-  plan_arguments parsed = {0};
+  plan_arguments parsed = {.database = rp_default_database()};
   argp_err_exit_status = rp_status_exit(RP_EUSAGE);
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
   RP_CLEANUP(rp_campaign_free) rp_campaign campaign = {0};
@@ -101,5 +165,5 @@ rp_status rp_command_plan(int n, char **arguments, rp_error *err) {
   printf("%s: %d trials; at most %lld states to compute with sharing, %lld without; %lld epochs without; about %.1f MB of checkpoints\n",
          campaign.experiment.name, campaign.experiment.n_trials, (long long)cost.states, (long long)cost.states_unshared,
          (long long)cost.epochs_unshared, cost.disk_bytes / 1e6);
-  return RP_OK;
+  return show_remainder(&campaign, cost.states, parsed.database, err);
 }

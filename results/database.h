@@ -10,7 +10,7 @@ struct rp_store {
   sqlite3 *database;
   char *path;
   rp_store_mode mode;
-  int64_t environment, origin; /* keys of this process's rows; 0 = none was set */
+  int64_t environment, origin; /* keys of this process's rows; 0 = none was set, −1 = one that is not there */
   int reuse_any;
   int own_transaction; /* rp_sql_enter began one that rp_sql_leave has to end */
 };

@@ -214,7 +214,15 @@ rp_status rp_store_set_environment(rp_store *store, const rp_environment *enviro
   return RP_OK;
 }
 
+rp_status rp_store_look_at_environment(rp_store *store, const rp_environment *environment, rp_error *err) {
+  const int64_t unknown = -1;
+  store->environment = store->reuse_any = 0;
+  if (!environment) return RP_OK;
+  return rp_sql_integer(store, unknown, &store->environment, err, "SELECT environment FROM environments WHERE identity = ?1", "h",
+                        identity_of(environment));
+}
+
 rp_status rp_check_environment(const rp_store *store, rp_error *err) {
-  if (store->environment) return RP_OK;
+  if (store->environment > 0) return RP_OK;
   return rp_fail(err, RP_EINPUT, "%s: rp_store_set_environment has to come before states and drops are put", store->path);
 }

@@ -57,6 +57,10 @@ typedef struct {
  * see only those of this environment; else also others', its own first. A store without environment (status, report) sees all. */
 rp_status rp_store_set_environment(rp_store *store, const rp_environment *environment, int reuse_any, rp_error *err);
 
+/* The same for who only reads and puts nothing: lookups see the states and requests of this environment, none where the store does not know
+ * it. NULL: all environments again. */
+rp_status rp_store_look_at_environment(rp_store *store, const rp_environment *environment, rp_error *err);
+
 /* A criterion as it was used: scores and requests refer to it. */
 typedef struct {
   const char *ranker; /* its name */
@@ -179,6 +183,7 @@ typedef struct {
   int epoch, cycle;
   int64_t checkpoint_bytes;
   int own_environment; /* 0 = computed in another environment (reuse_any) */
+  double seconds;      /* that the op and its probes took; NAN = not measured */
 } rp_known_state;
 
 rp_status rp_store_find_state(rp_store *store, rp_id state, int *found, rp_known_state *out, rp_error *err);

@@ -113,12 +113,13 @@ rp_status rp_store_put_state(rp_store *store, const rp_state_row *state, rp_erro
 
 rp_status rp_store_find_state(rp_store *store, rp_id state, int *found, rp_known_state *out, rp_error *err) {
   RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
-  RP_TRY(rp_sql_prepare(store, &row, err, "SELECT digest, epoch, cycle, checkpoint_bytes, environment = ?2 FROM states " OWN_FIRST, "hli",
-                        state, store->environment, sees_all(store)));
+  RP_TRY(rp_sql_prepare(store, &row, err, "SELECT digest, epoch, cycle, checkpoint_bytes, environment = ?2, seconds FROM states " OWN_FIRST,
+                        "hli", state, store->environment, sees_all(store)));
   RP_TRY(rp_sql_step(store, row, found, err));
   if (*found)
-    *out = (rp_known_state){rp_sql_id(row, 0), sqlite3_column_int(row, 1), sqlite3_column_int(row, 2), sqlite3_column_int64(row, 3),
-                            sqlite3_column_int(row, 4)};
+    *out =
+        (rp_known_state){rp_sql_id(row, 0),          sqlite3_column_int(row, 1), sqlite3_column_int(row, 2), sqlite3_column_int64(row, 3),
+                         sqlite3_column_int(row, 4), rp_sql_double(row, 5)};
   return RP_OK;
 }
 

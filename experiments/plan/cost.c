@@ -12,7 +12,7 @@ static int compare_ids(const void *a, const void *b) {
   return memcmp(a, b, sizeof(rp_id));
 }
 
-static rp_status list_path(const rp_trial_plan *plan, rp_id *ids, rp_error *err) {
+rp_status rp_planned_ids(const rp_trial_plan *plan, rp_id *ids, rp_error *err) {
   ids[0] = plan->root;
   for (int i = 0; i < plan->program.n_steps; i++) {
     const rp_step *step = &plan->program.steps[i];
@@ -46,7 +46,7 @@ rp_status rp_cost_of(const rp_campaign *campaign, rp_cost *out, rp_error *err) {
   size_t filled = 0;
   for (int t = 0; t < campaign->experiment.n_trials; t++) {
     const rp_trial_plan *plan = &campaign->plans[t];
-    RP_TRY(list_path(plan, ids + filled, err));
+    RP_TRY(rp_planned_ids(plan, ids + filled, err));
     filled += (size_t)plan->program.n_steps + 1;
     out->epochs_unshared += plan->program.epochs;
     const rp_dataset *dataset = &campaign->datasets[campaign->dataset_of[t]].dataset;

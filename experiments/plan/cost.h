@@ -11,6 +11,9 @@ typedef struct {
   double disk_bytes; /* of the checkpoints that stay */
 } rp_cost;
 
+/* What the states along a trial's path can be called before their drops are answered: [n_steps + 1], equal where trials share a state. */
+rp_status rp_planned_ids(const rp_trial_plan *plan, rp_id *ids, rp_error *err);
+
 /* Errors: RP_EMEMORY. */
 rp_status rp_cost_of(const rp_campaign *campaign, rp_cost *out, rp_error *err);
 

@@ -1,37 +1,12 @@
 /* frontiers.c: along each trial's path: what its next state is called, over what is stored, how much is left. */
 #include "experiments/work/ongoing_run.h"
 
-#include "core/base/memory.h"
-#include "experiments/plan/ids.h"
-
 #include <string.h>
-
-rp_store_filters rp_filters_of(const rp_trial_plan *plan) {
-  return (rp_store_filters){plan->n_convs, plan->names, plan->K};
-}
 
 rp_status rp_name_next(rp_ongoing_run *run, int t, rp_error *err) {
   rp_trial_run *trial = &run->trials[t];
-  const rp_trial_plan *plan = &run->campaign->plans[t];
-  int next = trial->frontier + 1;
-  trial->next_request = (rp_id){{0}};
-  if (next == 0) {
-    trial->next = plan->root;
-    return RP_OK;
-  }
-  rp_id parent = trial->ids[next - 1];
-  const rp_step *step = &plan->program.steps[next - 1];
-  if (step->kind != RP_OP_DROP) return rp_id_of_child(parent, step->kind, step->params, &trial->next, err);
-  const rp_plugin_description *ranker = &plan->criteria[next - 1].description;
-  RP_TRY(rp_id_of_request(parent, step->params, ranker->version, ranker->file_hash, &trial->next_request, err));
-  RP_CLEANUP(rp_free_pointer) uint8_t *set = NULL;
-  RP_TRY(rp_allocate((size_t)plan->n_filters, 1, &set, err));
-  rp_store_filters filters = rp_filters_of(plan);
-  int found;
-  RP_TRY(rp_store_find_drop(run->store, trial->next_request, &filters, &found, set, err));
-  trial->next = trial->next_request;
-  if (!found) return RP_OK;
-  return rp_id_of_dropped(parent, step->as.drop.gate, set, plan->n_filters, &trial->next, err);
+  const rp_id parent = trial->frontier < 0 ? (rp_id){{0}} : trial->ids[trial->frontier];
+  return rp_name_path_step(run->store, &run->campaign->plans[t], trial->frontier + 1, parent, &trial->next_request, &trial->next, err);
 }
 
 static rp_status finish_trial(rp_ongoing_run *run, int t, rp_error *err) {

@@ -14,6 +14,7 @@
 #include "experiments/work/pool.h"
 #include "experiments/work/progress.h"
 #include "experiments/work/score_job.h"
+#include "experiments/work/stored_path.h"
 
 typedef struct {
   rp_id *ids;        /* [n_steps + 1], of path steps up to the frontier */
@@ -60,9 +61,6 @@ typedef struct {
   rp_progress progress;
   rp_run_summary *summary;
 } rp_ongoing_run;
-
-/* The filters of a trial's net, as the store wants them. Borrowed from the plan. */
-rp_store_filters rp_filters_of(const rp_trial_plan *plan);
 
 /* ---- frontiers.c ----------------------------------------------------------------------------- */
 

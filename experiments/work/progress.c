@@ -52,7 +52,7 @@ void rp_progress_left(rp_progress *progress, double left) {
   progress->left = left;
 }
 
-static void add_duration(char *text, size_t size, double seconds) {
+void rp_progress_duration(double seconds, char *text, size_t size) {
   long whole = (long)seconds;
   if (whole >= 3600)
     snprintf(text, size, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
@@ -70,8 +70,8 @@ void rp_progress_draw(rp_progress *progress) {
   for (int w = 0; w < RP_MOST_WORKERS; w++) under_way += progress->cost[w] * progress->share[w];
   double done = progress->done + under_way, left = progress->left - under_way;
   char spent[64], to_go[64] = "…";
-  add_duration(spent, sizeof spent, elapsed);
-  if (done > 0) add_duration(to_go, sizeof to_go, elapsed * left / done);
+  rp_progress_duration(elapsed, spent, sizeof spent);
+  if (done > 0) rp_progress_duration(elapsed * left / done, to_go, sizeof to_go);
   fprintf(stderr, "%s%3.0f %% · %d states computed · %s · about %s to go%s", progress->is_terminal ? "\r\033[K" : "",
           done + left > 0 ? 100 * done / (done + left) : 100, progress->n_states, spent, to_go, progress->is_terminal ? "" : "\n");
   progress->line_is_open = progress->is_terminal;

@@ -18,6 +18,9 @@ typedef struct {
 /* What path step `path_step` of a trial costs, in image passes. */
 double rp_progress_cost(const rp_trial_plan *plan, const rp_dataset *dataset, int path_step);
 
+/* "3 min 20 s": a duration for people. */
+void rp_progress_duration(double seconds, char *text, size_t size);
+
 void rp_progress_start(rp_progress *progress);
 
 /* A worker begins an op of a known cost; is a share of the way through it; has computed a state; has done something else. */

@@ -3,6 +3,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/text.h"
+#include "experiments/work/stored_path.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -174,7 +175,7 @@ static double percent(rp_decimal p) {
 
 static rp_status put_choice(const rp_trial_plan *plan, const rp_step *step, rp_id request, const rp_job_result *result, rp_store *store,
                             rp_error *err) {
-  const rp_store_filters filters = {plan->n_convs, plan->names, plan->K};
+  const rp_store_filters filters = rp_filters_of(plan);
   rp_criterion criterion = criterion_of(&result->scores);
   RP_TRY(rp_store_put_scores(store, result->parent, &criterion, &filters, result->scores.scores, err));
   rp_drop_row row = {.request = request,
@@ -204,7 +205,7 @@ rp_status rp_record_result(const rp_campaign *campaign, int trial, int path_step
 
 static rp_status put_answer(const rp_trial_plan *plan, int step, rp_id state, const rp_shadow_row *row, const char *params,
                             const rp_job_scored *said, rp_store *store, rp_error *err) {
-  const rp_store_filters filters = {plan->n_convs, plan->names, plan->K};
+  const rp_store_filters filters = rp_filters_of(plan);
   RP_TRY(rp_store_put_scores(store, state, &row->criterion, &filters, said->scores, err));
   rp_drop_row answer = {.request = row->asked,
                         .state = state,
