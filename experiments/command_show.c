@@ -68,15 +68,16 @@ static const char EVENTS_SQL[] =
     " FROM v_events WHERE trial = ?1";
 
 static const char SHADOWS_SQL[] =
-    "SELECT DISTINCT epoch, cycle, ranker, outcome, round(seconds, 3) AS seconds, json_extract(options, '$.options') AS options"
+    "SELECT DISTINCT epoch, cycle, ranker, replace(outcome, 'missing', 'pending') AS outcome, round(seconds, 3) AS seconds, json_extract(options, '$.options') AS options"
     " FROM shadow_results WHERE trial = ?1";
 static const char REASONS_SQL[] =
-    "SELECT DISTINCT epoch, ranker, json_extract(options, '$.options'), message FROM shadow_results WHERE trial = ?1 AND message IS NOT NULL";
+    "SELECT group_concat(epoch, ', '), ranker, json_extract(options, '$.options'), message FROM (SELECT DISTINCT epoch, criterion, ranker, "
+    "options, message FROM shadow_results WHERE trial = ?1 AND message IS NOT NULL ORDER BY epoch) GROUP BY criterion, message";
 
-/* Whole: a reason is longer than a column. */
+/* Whole, since a reason is longer than a column, and once for all drops that share it. */
 static rp_status print_reason(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
   (void)user, (void)n_columns, (void)names, (void)err;
-  printf("epoch %s, %s %s: %s\n", values[0], values[1], values[2] ? values[2] : "", values[3]);
+  printf("epoch%s %s, %s %s: %s\n", strchr(values[0], ',') ? "s" : "", values[0], values[1], values[2] ? values[2] : "", values[3]);
   return RP_OK;
 }
 

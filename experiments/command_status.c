@@ -1,27 +1,31 @@
 /* command_status.c: `repr status`: what is done, running, failed and why. */
 #include "experiments/command.h"
-#include "results/query.h"
+#include "experiments/status/overview.h"
 
 #include "core/base/memory.h"
 
 #include <argp.h>
-#include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { OPTION_DB = 1 };
+enum { OPTION_DB = 1, OPTION_JSON };
 
 typedef struct {
   const char *experiment, *database;
+  int is_json;
 } status_arguments;
 
-static const struct argp_option OPTIONS[] = {{"db", OPTION_DB, "FILE", 0, "Database (default: $REPR_DB, else results/repr.db)", 0}, {0}};
+static const struct argp_option OPTIONS[] = {{"json", OPTION_JSON, 0, 0, "One JSON object, for programs", 0},
+                                             {"db", OPTION_DB, "FILE", 0, "Database (default: $REPR_DB, else results/repr.db)", 0},
+                                             {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
   status_arguments *arguments = state->input;
   switch (key) {
   case OPTION_DB:
     arguments->database = value;
+    return 0;
+  case OPTION_JSON:
+    arguments->is_json = 1;
     return 0;
   case ARGP_KEY_ARG:
     if (arguments->experiment) argp_error(state, "one experiment at a time");
@@ -36,41 +40,17 @@ static const struct argp ARGP = {
     OPTIONS,
     parse,
     "[EXPERIMENT]",
-    "Lists the trials of one experiment, or of all, and the shadow rankers that gave no answer: `missing` is what the next run asks.",
+    "Lists the trials of one experiment, or of all; the shadow rankers that have not scored at every drop, and why; and rankers whose file has "
+    "changed since they answered. A trial is pending, running, done, failed, or stale: done, but with such a ranker, so that a run would ask it "
+    "again.\v"
+    "Keys of --json: trials, each with trial (its id), experiment, arm, seed, ranker, status, epochs, epochs_done, headline_test_acc, "
+    "last_test_acc, best_val_test_acc, cause and message (why it failed); shadows, each with experiment, ranker, options, outcome (scored, "
+    "pending, failed, not applicable), drops and message; stale_rankers, each with experiment, ranker, path and trials (their number; 0: it is "
+    "a shadow). Accuracies are fractions; null stands for what is not there. Example:\n"
+    "  repr status demo --json | jq -r '.trials[] | select(.status == \"failed\") | .message'",
     0,
     0,
     0};
-
-static const char *const STATUS_NAMES[] = {
-#define RP_STATUS_NAME(code, name) [code] = name,
-    RP_TRIAL_STATUS_LIST(RP_STATUS_NAME)
-#undef RP_STATUS_NAME
-};
-
-static void print_trial(const rp_trial_result *trial) {
-  char hex[RP_ID_HEX + 1];
-  rp_id_hex(trial->trial, hex);
-  printf("%-12.12s %-10s %-28s %6lld  %-8s %4d/%-4d", hex, trial->experiment, trial->arm, (long long)trial->seed,
-         STATUS_NAMES[trial->status], trial->epochs_done, trial->epochs);
-  if (!isnan(trial->headline_test_acc)) printf(" %6.2f %%", 100 * trial->headline_test_acc);
-  if (trial->message) printf("  %s", trial->message);
-  putchar('\n');
-}
-
-/* Each shadow ranker that did not answer at every drop, once for all drops with the same reason. The options are those of the ranker. */
-static const char SHADOWS_SQL[] =
-    "SELECT experiment, ranker || replace(' ' || json_extract(options, '$.options'), ' {}', ''), outcome, count(*), message "
-    "FROM shadow_results WHERE outcome <> 'scored' AND (?1 IS NULL OR experiment = ?1) "
-    "GROUP BY experiment, criterion, outcome, message ORDER BY experiment, outcome, 2, message";
-
-static rp_status print_shadow(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
-  (void)n_columns, (void)names, (void)err;
-  int *n_rows = user;
-  if ((*n_rows)++ == 0) puts("\nshadow rankers without an answer");
-  printf("%-10s %-36s %-14s at %s drop%s%s%s\n", values[0], values[1] ? values[1] : "", values[2], values[3],
-         strcmp(values[3], "1") == 0 ? "" : "s", values[4] ? ": " : "", values[4] ? values[4] : "");
-  return RP_OK;
-}
 
 rp_status rp_command_status(int n, char **arguments, rp_error *err) {
   status_arguments parsed = {.database = rp_default_database()};
@@ -78,13 +58,11 @@ rp_status rp_command_status(int n, char **arguments, rp_error *err) {
   if (argp_parse(&ARGP, n, arguments, 0, 0, &parsed) != 0) return rp_fail(err, RP_EUSAGE, "the arguments cannot be understood");
   RP_CLEANUP(rp_free_pointer) char *name = NULL;
   if (parsed.experiment) RP_TRY(rp_command_experiment(parsed.experiment, &name, err));
-  parsed.experiment = name;
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
-  RP_CLEANUP(rp_trial_list_free) rp_trial_list trials = {0};
-  RP_TRY(rp_query_trials(store, parsed.experiment, &trials, err));
-  printf("%-12s %-10s %-28s %6s  %-8s %9s %8s\n", "trial", "experiment", "arm", "seed", "status", "epochs", "headline");
-  for (int i = 0; i < trials.n; i++) print_trial(&trials.trials[i]);
-  int n_shadows = 0;
-  return rp_query_rows(store, SHADOWS_SQL, parsed.experiment, print_shadow, &n_shadows, err);
+  RP_CLEANUP(rp_overview_free) rp_overview overview = {0};
+  RP_TRY(rp_overview_read(store, name, &overview, err));
+  if (parsed.is_json) return rp_overview_json(&overview, stdout, err);
+  rp_overview_text(&overview, stdout);
+  return RP_OK;
 }

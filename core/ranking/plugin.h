@@ -38,6 +38,9 @@ struct rp_plugin_description {
  * Absolute, with symbolic links resolved; the caller frees. Errors: RP_EINPUT: not found, with the names there are and the nearest one. */
 rp_status rp_plugin_find(const char *folder, const char *name_or_path, char **path, rp_error *err);
 
+/* The digest of a file that can be a shared object; nothing of it is loaded. Errors: RP_EINPUT: cannot be read, no ELF file. */
+rp_status rp_plugin_hash(const char *path, rp_id *out, rp_error *err);
+
 /* Reads a plugin's description in a child process. Errors: RP_EINPUT: no shared object, undefined symbol (with the linker's message), no
  * rp_ranker_plugin in it, other ABI major version (both named), crashed or hung while loading, a name, flag or option that breaks the ABI's
  * rules. */

@@ -12,7 +12,4 @@ rp_status rp_plugin_open(const char *path, rp_ranker *copy, rp_error *err);
  * function. Errors: RP_EINPUT with what is wrong. */
 rp_status rp_plugin_check(const rp_ranker *ranker, rp_error *err);
 
-/* The digest of a file that can be a shared object. Errors: RP_EINPUT: cannot be read, no ELF file. */
-rp_status rp_plugin_hash(const char *path, rp_id *out, rp_error *err);
-
 #endif

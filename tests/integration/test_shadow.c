@@ -329,7 +329,7 @@ static void what_does_not_apply_is_a_failure_only_where_it_is_listed_by_name(voi
   assert_null(strstr(out->output, "nothing to look at"));
   assert_rows("all.db", "SELECT ranker, outcome, count(*) FROM shadow_results GROUP BY 1, 2",
               "does-not-apply not applicable 4\ntaylor scored 4\n");
-  expect_text(expect_exit(0, "status --db all.db"), "not applicable at 4 drops: ranker does-not-apply: this net has nothing to look at");
+  expect_text(expect_exit(0, "status --db all.db"), "does not apply: ranker does-not-apply: this net has nothing to look at");
   expect_text(expect_exit(0, "run listed.yaml --jobs 1 --db all.db"), "; 4 failed");
   assert_int_equal(unsetenv("REPR_RANKERS"), 0);
 }
