@@ -10,6 +10,7 @@
   X("plan", rp_command_plan, "dry run: trials, states, disk; nothing is written")                                                          \
   X("status", rp_command_status, "what is done, running, failed and why")                                                                  \
   X("show", rp_command_show, "one trial whole")                                                                                            \
+  X("diff", rp_command_diff, "what two trials differ in: settings, states, drops")                                                         \
   X("report", rp_command_report, "a table with statistics")                                                                                \
   X("plot", rp_command_plot, "figures")                                                                                                    \
   X("score", rp_command_score, "any ranking criterion on a stored state, beside the built-in ones")                                        \
