@@ -63,6 +63,7 @@ static void a_stored_state_gets_the_scores_and_drops_that_the_run_recorded(void 
 static void before_and_after_the_events_of_an_epoch_are_two_states(void **unused) {
   (void)unused;
   expect_text(expect_exit(0, "score taylor/1@2 --db small.db --only --ranker l2"), "state taylor/1@2 of small");
+  expect_text(expect_exit(0, "score small:taylor/1@2 --db small.db --only --ranker l2"), "state taylor/1@2 of small");
   expect_text(expect_exit(0, "score taylor/1@2 --db small.db --only --ranker l2"),
               "16 active filters; at p 30, at most 50 % of a layer a drop takes 4");
   expect_text(expect_exit(0, "score taylor/1@2+ --db small.db --only --ranker l2 --p 12.5"), "state taylor/1@2+ of small");

@@ -334,6 +334,22 @@ static void what_does_not_apply_is_a_failure_only_where_it_is_listed_by_name(voi
   assert_int_equal(unsetenv("REPR_RANKERS"), 0);
 }
 
+/* The user's own ranker acts in one arm, and is scored in the other; each arm's own is no shadow of it. */
+static void all_takes_in_what_the_user_lets_act(void **unused) {
+  (void)unused;
+  char text[PATH_MAX + 1024];
+  assert_int_equal(mkdir("one", 0755), 0);
+  copy_to("rankers/l2.so", "one/l2.so");
+  assert_int_equal(setenv("REPR_RANKERS", "one", 1), 0);
+  snprintf(text, sizeof text, "name: own\n%sarms: {a: {scheme.ranker: l2}, b: {scheme.ranker: %s}}\nshadow: [all]\n", SMALL,
+           built_file("tests/plugins/all_options.so"));
+  write_text("own.yaml", text);
+  expect_exit(0, "run own.yaml --jobs 1 --db own.db --set scheme.n=1 --set train.epochs=3");
+  assert_rows("own.db", "SELECT arm, ranker, acting, count(*), sum(dropped) FROM v_filters GROUP BY 1, 2, 3 ORDER BY 1, 3, 2",
+              "a all-options 0 16 4\na l2 1 16 4\nb l2 0 16 4\nb all-options 1 16 4\n");
+  assert_int_equal(unsetenv("REPR_RANKERS"), 0);
+}
+
 static void a_shadow_that_cannot_be_is_refused_before_anything_is_written(void **unused) {
   (void)unused;
   write_text("unknown.yaml", ONE_ARM "shadow: [tailor]\n");
@@ -358,6 +374,7 @@ int main(void) {
       cmocka_unit_test(a_failure_is_known_to_all_drops_of_a_state),
       cmocka_unit_test(a_trial_that_failed_has_its_shadows_as_far_as_it_came),
       cmocka_unit_test(what_does_not_apply_is_a_failure_only_where_it_is_listed_by_name),
+      cmocka_unit_test(all_takes_in_what_the_user_lets_act),
       cmocka_unit_test(a_shadow_that_cannot_be_is_refused_before_anything_is_written),
   };
   return cmocka_run_group_tests_name("shadow", tests, make_references, leave_work_folder);
