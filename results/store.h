@@ -188,6 +188,9 @@ typedef struct {
 
 rp_status rp_store_find_state(rp_store *store, rp_id state, int *found, rp_known_state *out, rp_error *err);
 
+/* *is_one = 1 where a trial of any experiment went on from a state with a drop, a regrow or another event, or ended with it. */
+rp_status rp_store_is_landmark(rp_store *store, rp_id state, int *is_one, rp_error *err);
+
 /* Records that a state's checkpoint is there (its size), or gone (0). Unknown states are left alone. */
 rp_status rp_store_set_checkpoint(rp_store *store, rp_id state, int64_t bytes, rp_error *err);
 

@@ -123,6 +123,18 @@ rp_status rp_store_find_state(rp_store *store, rp_id state, int *found, rp_known
   return RP_OK;
 }
 
+rp_status rp_store_is_landmark(rp_store *store, rp_id state, int *is_one, rp_error *err) {
+  int64_t key, n;
+  RP_TRY(rp_state_key(store, state, &key, err));
+  RP_TRY(rp_sql_integer(store, 0, &n, err,
+                        "SELECT count(*) FROM paths p JOIN trials t ON t.trial = p.trial "
+                        "LEFT JOIN paths q ON q.trial = p.trial AND q.step = p.step + 1 LEFT JOIN states s ON s.state = q.state "
+                        "WHERE p.state = ?1 AND (s.op <> 'train' OR (q.state IS NULL AND t.status = 'done'))",
+                        "l", key));
+  *is_one = n > 0;
+  return RP_OK;
+}
+
 rp_status rp_store_set_checkpoint(rp_store *store, rp_id state, int64_t bytes, rp_error *err) {
   int64_t key;
   RP_TRY(rp_state_key(store, state, &key, err));

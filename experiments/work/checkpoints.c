@@ -12,8 +12,8 @@ static int is_worth_keeping(const rp_program *program, int path_step) {
   return made->kind != RP_OP_TRAIN || next->kind != RP_OP_TRAIN || made->epoch % 5 == 0;
 }
 
-/* Whether an active trial goes on from a state, or it is worth keeping for any trial that went through it: trials that share it part there,
- * and what is the middle of one's training may be another's event. Shared states have the same place on each path. */
+/* Whether an active trial of this run goes on from a state, or it is worth keeping for any trial that went through it: trials that share it
+ * part there, and what is the middle of one's training may be another's event. Shared states have the same place on each path. */
 static int is_wanted(const rp_ongoing_run *run, rp_id id, int path_step) {
   for (int t = 0; t < run->campaign->experiment.n_trials; t++) {
     const rp_trial_run *trial = &run->trials[t];
@@ -27,7 +27,10 @@ static int is_wanted(const rp_ongoing_run *run, rp_id id, int path_step) {
 rp_status rp_thin(rp_ongoing_run *run, int t, rp_error *err) {
   const rp_trial_run *trial = &run->trials[t];
   int behind = trial->frontier - 1;
+  int is_anothers;
   if (behind < 0 || is_wanted(run, trial->ids[behind], behind)) return RP_OK;
+  RP_TRY(rp_store_is_landmark(run->store, trial->ids[behind], &is_anothers, err));
+  if (is_anothers) return RP_OK;
   RP_CLEANUP(rp_free_pointer) char *path = NULL;
   RP_TRY(rp_job_checkpoint_path(run->options->states, trial->ids[behind], &path, err));
   unlink(path);

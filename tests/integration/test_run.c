@@ -126,6 +126,21 @@ static void a_state_before_a_drop_stays_though_another_trial_trains_on_from_it(v
               "2 1\n");
 }
 
+/* Two experiments with one database: what is the middle of one's training, the other drops from. */
+static void a_state_that_another_experiment_drops_from_stays(void **unused) {
+  (void)unused;
+  const char *const other = "name: other\nextends: tiny.yaml\nseeds: [1]\nbaseline: false\nscheme: {s1: 4, s2: 1}\ntrain: {epochs: 7}\n";
+  write_text("other.yaml", other);
+  expect_exit(0, "run tiny.yaml --jobs 1 --db both.db --set seeds=[1] --set baseline=off");
+  expect_exit(0, "run other.yaml --jobs 1 --db both.db");
+  /* tiny drops after epoch 2, which the arms of the other train through */
+  assert_rows("both.db",
+              "SELECT DISTINCT epoch, checkpoint_bytes > 0 FROM states WHERE state IN (SELECT parent FROM states WHERE op = 'drop')",
+              "2 1\n4 1\n");
+  assert_rows("both.db", "SELECT count(*) FROM states WHERE epoch IN (1, 3) AND op = 'train' AND phase = 'full' AND checkpoint_bytes > 0",
+              "0\n");
+}
+
 /* Layer by layer: two drops, each followed by training, before one regrow. Only YAML. */
 static void a_scheme_nobody_foresaw_runs_two_drops_before_one_regrow(void **unused) {
   (void)unused;
@@ -181,6 +196,7 @@ int main(void) {
       cmocka_unit_test(checkpoints_that_hold_another_state_are_recomputed),
       cmocka_unit_test(checkpoints_between_events_are_thinned),
       cmocka_unit_test(a_state_before_a_drop_stays_though_another_trial_trains_on_from_it),
+      cmocka_unit_test(a_state_that_another_experiment_drops_from_stays),
       cmocka_unit_test(a_scheme_nobody_foresaw_runs_two_drops_before_one_regrow),
       cmocka_unit_test(report_and_figures_come_out_of_a_run),
   };

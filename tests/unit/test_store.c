@@ -331,6 +331,27 @@ static void a_shadows_failure_is_known_of_the_state_and_of_the_request(void **un
 static const synthetic_trial DROPS_ONCE[] = {
     {.experiment = "x", .arm = "a", .ranker = "ortho", .seed = 1, .script = "eDe", .test_acc = flat, .status = RP_TRIAL_DONE}};
 
+/* Root, epoch, drop, epoch: before the drop, and where a trial that is done ends. */
+static void a_state_before_an_event_and_the_last_of_a_done_trial_are_landmarks(void **unused) {
+  (void)unused;
+  static const int EXPECTED[] = {0, 1, 0, 1};
+  char *path;
+  rp_error err = {0};
+  rp_store *store = new_store(&path);
+  int is_one;
+  synthetic_run(store, DROPS_ONCE, 1, NULL, 0);
+  for (int step = 0; step < 4; step++) {
+    assert_ok(rp_store_is_landmark(store, synthetic_id("state a eDe 1 %d", step), &is_one, &err), err);
+    assert_int_equal(is_one, EXPECTED[step]);
+  }
+  assert_ok(rp_store_set_trial_status(store, synthetic_trial_id(&DROPS_ONCE[0]), RP_TRIAL_RUNNING, RP_OK, NULL, &err), err);
+  assert_ok(rp_store_is_landmark(store, synthetic_id("state a eDe 1 3"), &is_one, &err), err);
+  assert_false(is_one);
+  assert_ok(rp_store_is_landmark(store, synthetic_id("a state that is not there"), &is_one, &err), err);
+  assert_false(is_one);
+  done_with(store, path);
+}
+
 static void failures_of_shadows_are_forgotten_for_one_experiment(void **unused) {
   (void)unused;
   char *path;
@@ -482,6 +503,7 @@ int main(void) {
       cmocka_unit_test(rule_28_scores_are_stored_once_per_state_ranker_and_options),
       cmocka_unit_test(scores_and_ranks_are_read_back),
       cmocka_unit_test(a_shadows_failure_is_known_of_the_state_and_of_the_request),
+      cmocka_unit_test(a_state_before_an_event_and_the_last_of_a_done_trial_are_landmarks),
       cmocka_unit_test(failures_of_shadows_are_forgotten_for_one_experiment),
       cmocka_unit_test(a_database_of_version_1_is_brought_up_to_date),
       cmocka_unit_test(the_status_of_a_trial_and_why_it_failed_come_back),
