@@ -136,7 +136,7 @@ struct rp_context {
   int (*ablate_each)(const rp_context *, rp_ablation *each, rp_message *);
   /* The loss's Hessian times v, over all conv weights, layer-major: [Σ K·C·R·S] in and out, on the scoring images. */
   int (*hessian_product)(const rp_context *, const float *v, float *product, rp_message *);
-  /* A line for the trial's log. */
+  /* A line for people: `repr run` and `repr score` show it with the ranker's name, the trial and the epoch. */
   void (*log)(const rp_context *, const char *line);
 
   void *host; /* the host's own */

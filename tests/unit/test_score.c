@@ -450,8 +450,8 @@ static int ablate_pair(void *self, const rp_context *context, float *importance,
   return status;
 }
 
-static void take_line(void *user, const char *line) {
-  snprintf(user, 32, "%s", line);
+static void take_line(void *user, const char *ranker, const char *line) {
+  snprintf(user, 32, "%s: %s", ranker, line);
 }
 
 static void ablate_closes_any_set_together_for_those_who_said_so(void **unused) {
@@ -471,7 +471,7 @@ static void ablate_closes_any_set_together_for_those_who_said_so(void **unused) 
   r.closed = closed;
   int correct;
   assert_near(scores[0], reference_evaluate(b, &r, RP_VALIDATION, SMALL_VALIDATION, &correct), 1e-5);
-  assert_string_equal(line, "pair done");
+  assert_string_equal(line, "own: pair done");
 
   ranker.flags = 0;
   rp_scoring scoring = {.plugin = &plugin, .scores = scores};
