@@ -66,6 +66,7 @@ static rp_status form_opinions(rp_scoring_result *out, rp_error *err) {
                                     .scores = said->scores,
                                     .ranks = said->ranks,
                                     .dropped = said->set,
+                                    .ties_at_cut = said->record.ties_at_cut,
                                     .seconds = said->seconds};
   }
   return RP_OK;
