@@ -28,6 +28,19 @@ static void a_new_ranker_in_cpp_does_so_too(void **unused) {
   assert_new_ranker_passes("rankers new plus --cpp", "./plus.so");
 }
 
+/* As it is pasted from README.md, but for the folder. */
+static void the_criterion_in_the_readme_builds_and_keeps_all_rules(void **unused) {
+  (void)unused;
+  char command[2 * PATH_MAX];
+  snprintf(
+      command, sizeof command,
+      "sed -n '/^cat > largest.c/,/^END$/p; /^gcc .*largest/p' %.4000s/../README.md | sed 's|-I\\.|& -I%.4000s/.. -Wall -Werror|' >paste && "
+      "test $(grep -c '^gcc' paste) -eq 1 && sh -e paste",
+      built_file(""), built_file(""));
+  assert_int_equal(system(command), 0);
+  expect_text(expect_exit(0, "rankers check ./largest.so"), "keeps all rules");
+}
+
 /* One fault: one line, though it is met in every case. */
 static void a_fault_of_a_new_ranker_is_printed_once_and_counted_from_then_on(void **unused) {
   (void)unused;
@@ -139,6 +152,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_new_ranker_builds_by_the_printed_command_and_keeps_all_rules),
       cmocka_unit_test(a_new_ranker_in_cpp_does_so_too),
+      cmocka_unit_test(the_criterion_in_the_readme_builds_and_keeps_all_rules),
       cmocka_unit_test(a_fault_of_a_new_ranker_is_printed_once_and_counted_from_then_on),
       cmocka_unit_test(on_a_terminal_check_shows_which_case_runs_and_elsewhere_it_does_not),
       cmocka_unit_test(a_changed_formula_changes_scores_and_its_mistakes_are_found),
