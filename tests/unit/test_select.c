@@ -366,18 +366,6 @@ static void rule_14_a_drop_is_by_the_draw_where_no_fewer_are_tied_than_go(void *
   assert_false(rp_selection_is_by_draw(&(rp_selection_record){.count = 0, .ties_at_cut = 0}));
 }
 
-static void rule_14_a_set_that_was_chosen_in_another_way_counts_no_ties(void **unused) {
-  (void)unused;
-  static const float EQUAL[F] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-  static const uint8_t CHOSEN[F] = {1, 0, 1, 0, 0, 0, 0, 0, 0, 1};
-  rp_selection how = drop("30");
-  rp_selection_record record;
-  rp_error err = {0};
-  assert_ok(rp_selection_describe(&COUNTS, &how, EQUAL, ALL, 1, 1, CHOSEN, NULL, &record, &err), err);
-  assert_int_equal(record.count, 3);
-  assert_int_equal(record.ties_at_cut, 0);
-}
-
 static void ranks_count_from_the_most_important_and_are_0_for_inactive_filters(void **unused) {
   (void)unused;
   uint8_t set[F], active[F] = {1, 0, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -437,7 +425,6 @@ int main(void) {
       cmocka_unit_test(rule_14_the_draw_is_keyed_by_seed_and_cycle_and_not_by_what_else_is_active),
       cmocka_unit_test(rule_14_ties_are_counted_where_the_draw_decided),
       cmocka_unit_test(rule_14_a_drop_is_by_the_draw_where_no_fewer_are_tied_than_go),
-      cmocka_unit_test(rule_14_a_set_that_was_chosen_in_another_way_counts_no_ties),
       cmocka_unit_test(ranks_count_from_the_most_important_and_are_0_for_inactive_filters),
       cmocka_unit_test(a_set_that_was_chosen_has_ranks_and_limits_but_no_ties),
   };
