@@ -16,7 +16,8 @@ endif
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. $(CFLAGS) $(WARNINGS) $(WERROR_FLAGS) -ffp-contract=off -fvisibility=hidden -fPIC $(SANITIZE_FLAGS)
+# Expanded in each recipe, so that what single objects add to WARNINGS below is in it.
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(CFLAGS) $(WARNINGS) $(WERROR_FLAGS) -ffp-contract=off -fvisibility=hidden -fPIC $(SANITIZE_FLAGS)
 ALL_LDFLAGS := $(SANITIZE_FLAGS) -rdynamic $(LDFLAGS)
 LIBRARIES := -ldnnl -llapacke -lopenblas -lyaml -lsqlite3 -lxxhash -lcurl -larchive -lmd -lz -lgomp -ldl -lpthread -lm
 

@@ -88,10 +88,6 @@ static void close_run(export_run *run) {
   rp_free_pointer(&run->sources);
 }
 
-static void ignore_progress(void *user, uint64_t done, uint64_t total) {
-  (void)user, (void)done, (void)total;
-}
-
 static rp_status read_set(export_run *run, int path_step, rp_error *err) {
   const int n_filters = run->file.view.plan->n_filters;
   RP_CLEANUP(rp_free_pointer) float *scores = NULL;
@@ -173,7 +169,7 @@ static rp_status export_trial(const export_arguments *arguments, rp_store *store
   RP_TRY(rp_plugin_folder(&rankers, err));
   RP_TRY(rp_beside_database(arguments->database, ".states", &states, err));
   run.trial = (rp_session_trial){path.config_json, (uint64_t)trial->seed, data, rankers, states};
-  RP_TRY(rp_session_create(ignore_progress, NULL, &run.session, err));
+  RP_TRY(rp_session_create(&(rp_session_listener){0}, &run.session, err));
   RP_TRY(rp_session_open(run.session, &run.trial, &run.file.view, err));
   RP_TRY(check_plan(&run, err));
   return write_file(&run, arguments->output ? arguments->output : default_output, err);

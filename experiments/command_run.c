@@ -3,6 +3,7 @@
 #include "experiments/plan/campaign.h"
 #include "experiments/work/coordinator.h"
 #include "experiments/work/pool.h"
+#include "results/report.h"
 
 #include "core/base/files.h"
 #include "core/base/memory.h"
@@ -99,6 +100,19 @@ static void print_summary(const char *name, const rp_run_summary *summary, const
           summary->shadows_failed ? ": `repr status` says why, --retry asks again" : "");
 }
 
+/* What nobody would look for in a table, though it makes a criterion's arms worthless. */
+static rp_status print_ties(rp_store *store, const char *experiment, rp_error *err) {
+  RP_CLEANUP(rp_tie_list_free) rp_tie_list list = {0};
+  RP_TRY(rp_query_ties(store, experiment, &list, err));
+  for (int i = 0; i < list.n; i++) {
+    RP_CLEANUP(rp_text_free) rp_text text = {0};
+    rp_report_add_ties(&list.ties[i], &text);
+    RP_TRY(rp_text_check(&text, err));
+    fprintf(stderr, "%s\n", rp_text_string(&text));
+  }
+  return RP_OK;
+}
+
 rp_status rp_beside_database(const char *database, const char *ending, char **out, rp_error *err) {
   size_t length = strlen(database);
   if (length > 3 && strcmp(database + length - 3, ".db") == 0) length -= 3;
@@ -138,6 +152,10 @@ static rp_status run(run_arguments *arguments, rp_error *err) {
   rp_run_summary summary;
   rp_status status = rp_coordinate(&campaign, store, &arguments->options, &summary, err);
   print_summary(campaign.experiment.name, &summary, arguments->database);
+  if (status == RP_OK)
+    status = print_ties(store, campaign.experiment.name, err);
+  else if (status == RP_ETRIALS)
+    print_ties(store, campaign.experiment.name, NULL);
   close(lock_fd);
   return status;
 }

@@ -5,7 +5,8 @@
  *
  *     gcc -O2 -fPIC -shared -I PREFIX/include/repr mine.c -o mine.so
  *
- * Every struct starts with its size and grows at its end, so that plugins and hosts of one major version fit each other. All tensors are
+ * Every struct starts with its size and grows at its end, so that plugins and hosts of one major version fit each other: what is marked
+ * "since 1.1" is there where the host's size reaches so far, which a plugin for older hosts has to look at. All tensors are
  * dense row-major float32, read-only, and valid during the call only. Numbers of filters, layers and images are in the context; nothing
  * else of the host, and never the test split, is within reach. C++ includes this header as it is. */
 #ifndef RP_RANKER_H
@@ -19,7 +20,7 @@ extern "C" {
 #endif
 
 #define RP_RANKER_ABI_MAJOR 1
-#define RP_RANKER_ABI_MINOR 1
+#define RP_RANKER_ABI_MINOR 2
 
 #if defined(__GNUC__)
 #define RP_RANKER_EXPORT __attribute__((visibility("default")))
@@ -135,7 +136,7 @@ struct rp_context {
   int (*ablate_each)(const rp_context *, rp_ablation *each, rp_message *);
   /* The loss's Hessian times v, over all conv weights, layer-major: [Σ K·C·R·S] in and out, on the scoring images. */
   int (*hessian_product)(const rp_context *, const float *v, float *product, rp_message *);
-  /* A line for the trial's log. */
+  /* A line for people: `repr run` and `repr score` show it with the ranker's name, the trial and the epoch. */
   void (*log)(const rp_context *, const char *line);
 
   void *host; /* the host's own */
@@ -163,6 +164,7 @@ typedef struct rp_batch {
   const uint8_t *labels;               /* [N] */
   const float *losses;                 /* [N], each image's own */
   const rp_batch_layer *const *layers; /* [n_layers] */
+  const float *logits;                 /* [N][n_classes], the net's outputs before softmax. Since 1.2 */
 } rp_batch;
 
 /* Bounds on a set-wise choice (SEMANTICS rule 13). */

@@ -226,6 +226,48 @@ rp_status rp_query_drop(rp_store *store, int64_t request, int n_filters, float *
   return RP_OK;
 }
 
+/* ---- Ties ------------------------------------------------------------------------------------ */
+
+static const char TIES_SQL[] =
+    "WITH drops AS (SELECT p.ordinal, d.criterion, d.ties_at_cut >= d.count AS by_draw, (SELECT min(c.score) = max(c.score) FROM scores c "
+    "WHERE c.state = d.state AND c.criterion = d.criterion) AS equal FROM plan_drops p JOIN requests d ON d.request = p.request "
+    "WHERE p.experiment = ?1 AND d.count > 0) "
+    "SELECT name, iif(n_alike > 1, options, ''), n_drops, n_equal, n_by_draw FROM (SELECT g.name, json_extract(k.options_json, "
+    "'$.options') AS options, count(*) OVER (PARTITION BY g.name) AS n_alike, count(*) AS n_drops, sum(by_draw AND equal) AS n_equal, "
+    "sum(by_draw) AS n_by_draw, min(drops.ordinal) AS place FROM drops JOIN criteria k ON k.criterion = drops.criterion "
+    "JOIN plugins g ON g.plugin = k.plugin GROUP BY drops.criterion) WHERE n_by_draw > 0 ORDER BY place";
+
+static rp_status read_ties(rp_store *store, const char *experiment, rp_tie_list *list, rp_error *err) {
+  RP_CLEANUP(rp_sql_finalize) sqlite3_stmt *row = NULL;
+  size_t capacity = 0;
+  int more;
+  RP_TRY(rp_sql_prepare(store, &row, err, TIES_SQL, "s", experiment));
+  RP_TRY(rp_sql_step(store, row, &more, err));
+  while (more) {
+    RP_TRY(rp_grow(&list->ties, (size_t)list->n, &capacity, sizeof *list->ties, err));
+    rp_tie_result *ties = &list->ties[list->n++];
+    *ties = (rp_tie_result){
+        .n_drops = sqlite3_column_int(row, 2), .n_equal = sqlite3_column_int(row, 3), .n_by_draw = sqlite3_column_int(row, 4)};
+    RP_TRY(rp_sql_text(row, 0, &ties->ranker, err));
+    RP_TRY(rp_sql_text(row, 1, &ties->options, err));
+    RP_TRY(rp_sql_step(store, row, &more, err));
+  }
+  return RP_OK;
+}
+
+rp_status rp_query_ties(rp_store *store, const char *experiment, rp_tie_list *out, rp_error *err) {
+  *out = (rp_tie_list){0};
+  rp_status status = read_ties(store, experiment, out, err);
+  if (status != RP_OK) rp_tie_list_free(out);
+  return status;
+}
+
+void rp_tie_list_free(rp_tie_list *list) {
+  for (int i = 0; i < list->n; i++) free(list->ties[i].ranker), free(list->ties[i].options);
+  free(list->ties);
+  *list = (rp_tie_list){0};
+}
+
 /* ---- Epochs ---------------------------------------------------------------------------------- */
 
 static rp_status read_epochs(rp_store *store, const char *experiment, rp_epoch_list *list, rp_error *err) {

@@ -80,6 +80,24 @@ void rp_path_free(rp_path *path); /* for RP_CLEANUP */
  * ranked. Errors: RP_EDAMAGED: it is about a net of another number of filters. */
 rp_status rp_query_drop(rp_store *store, int64_t request, int n_filters, float *scores, int *ranks, uint8_t *set, rp_error *err);
 
+/* How far one criterion's drops in an experiment were made by the draw that breaks ties (rule 14). Strings are owned by the list. */
+typedef struct {
+  char *ranker, *options; /* name; JSON map of its options where the experiment has several criteria of this name, else "" */
+  int n_drops;            /* of all trials, of at least one filter */
+  int n_equal;            /* of them: all scores were equal */
+  int n_by_draw;          /* of them: as many filters were tied at the cut as were dropped, or more; those of equal scores included */
+} rp_tie_result;
+
+typedef struct {
+  rp_tie_result *ties;
+  int n;
+} rp_tie_list;
+
+/* The criteria of an experiment that acted and made drops of which some were by the draw, in the order of the plan. Errors: those of
+ * store.h. */
+rp_status rp_query_ties(rp_store *store, const char *experiment, rp_tie_list *out, rp_error *err);
+void rp_tie_list_free(rp_tie_list *list); /* for RP_CLEANUP */
+
 /* Names of all experiments, newest plan first; the caller frees each and the array. */
 rp_status rp_query_experiments(rp_store *store, char ***names, int *n, rp_error *err);
 

@@ -203,13 +203,34 @@ static rp_status note_failures(rp_report_table *table, const rp_trial_list *list
   return add_note(table, &text, err);
 }
 
+void rp_report_add_ties(const rp_tie_result *ties, rp_text *out) {
+  static const char DREW[] = "there the draw that breaks ties (SEMANTICS.md, rule 14) decided which went, not the criterion.";
+  rp_text_format(out, "%s%s%s: ", ties->ranker, *ties->options ? " " : "", ties->options);
+  if (ties->n_equal == ties->n_by_draw)
+    rp_text_format(out, "all scores were equal at %d of %d drops: %s", ties->n_equal, ties->n_drops, DREW);
+  else
+    rp_text_format(out, "at %d of %d drops no fewer filters had equal scores at the cut than were dropped: %s", ties->n_by_draw,
+                   ties->n_drops, DREW);
+}
+
+static rp_status note_ties(rp_report_table *table, rp_store *store, rp_error *err) {
+  RP_CLEANUP(rp_tie_list_free) rp_tie_list list = {0};
+  RP_TRY(rp_query_ties(store, table->title, &list, err));
+  for (int i = 0; i < list.n; i++) {
+    RP_CLEANUP(rp_text_free) rp_text text = {0};
+    rp_report_add_ties(&list.ties[i], &text);
+    RP_TRY(add_note(table, &text, err));
+  }
+  return RP_OK;
+}
+
 static int is_generated(const rp_trial_list *list) {
   for (int i = 0; i < list->n; i++)
     if (strcmp(list->trials[i].data, "shapes") == 0) return 1;
   return 0;
 }
 
-static rp_status write_notes(rp_report_table *table, const rp_trial_list *list, const remarks *all, rp_error *err) {
+static rp_status write_notes(rp_report_table *table, const rp_trial_list *list, const remarks *all, rp_store *store, rp_error *err) {
   RP_TRY(note(table,
               "Test accuracies in %, mean ± standard deviation over n seeds. Headline: mean over the last epochs of the final full phase, "
               "as many as "
@@ -224,6 +245,7 @@ static rp_status write_notes(rp_report_table *table, const rp_trial_list *list, 
                 "‡ pairs whose headlines are means over different numbers of epochs, see `epochs`: while accuracy still rises, that alone "
                 "favours the one with fewer. More epochs after the last regrow (train.epochs: {after: 5} or more) make them equal.",
                 err));
+  RP_TRY(note_ties(table, store, err));
   RP_TRY(note_failures(table, list, err));
   return is_generated(list) ? note(table, "The data set `shapes` is generated: these numbers illustrate and prove nothing.", err) : RP_OK;
 }
@@ -251,7 +273,7 @@ static void describe(const rp_trial_list *list, rp_text *text) {
   }
 }
 
-static rp_status build_table(const rp_trial_list *list, rp_report_table *table, rp_error *err) {
+static rp_status build_table(const rp_trial_list *list, rp_store *store, rp_report_table *table, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) rp_seed_value *values = NULL;
   remarks all = {0};
   RP_TRY(rp_allocate((size_t)list->n, sizeof *values, &values, err));
@@ -260,7 +282,7 @@ static rp_status build_table(const rp_trial_list *list, rp_report_table *table, 
     for (int i = 0; i < list->n; i++)
       if (list->trials[i].is_baseline == baseline && is_first_of_arm(list, i))
         RP_TRY(add_row(list, &list->trials[i], values, table, &all, err));
-  return write_notes(table, list, &all, err);
+  return write_notes(table, list, &all, store, err);
 }
 
 rp_status rp_report(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err) {
@@ -272,7 +294,7 @@ rp_status rp_report(rp_store *store, const char *experiment, rp_report_format fo
   describe(&list, &subtitle);
   RP_TRY(rp_text_check(&subtitle, err));
   table.subtitle = rp_text_string(&subtitle);
-  RP_TRY(build_table(&list, &table, err));
+  RP_TRY(build_table(&list, store, &table, err));
   FORMATS[format].write(&table, out);
   if (fflush(out) != 0 || ferror(out)) return rp_fail_errno(err, RP_EIO, "cannot write the report");
   return RP_OK;

@@ -5,6 +5,7 @@
 #ifndef RP_RESULTS_REPORT_H
 #define RP_RESULTS_REPORT_H
 
+#include "core/base/text.h"
 #include "results/query.h"
 #include "results/statistics.h"
 
@@ -27,6 +28,9 @@ int rp_report_format_of(const char *name, rp_report_format *out);
 
 /* Writes an experiment's report. Errors: RP_EINPUT: unknown experiment; RP_EIO: `out` cannot be written; those of store.h. */
 rp_status rp_report(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err);
+
+/* Says of a criterion that its drops were by the draw, in a sentence. */
+void rp_report_add_ties(const rp_tie_result *ties, rp_text *out);
 
 /* ---- What the formats are given -------------------------------------------------------------- */
 

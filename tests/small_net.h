@@ -120,6 +120,7 @@ typedef struct {
   int nudged; /* a parameter to which `nudge` is added; -1 = none */
   double nudge;
   double map1[SMALL_K1][SMALL_M1], map2[SMALL_K2][SMALL_M2]; /* results, at the gates */
+  double logits[SMALL_CLASSES];
   double loss;
   int predicted;
 } reference;
@@ -146,7 +147,7 @@ static inline double reference_gate(const reference *r, int filter) {
 }
 
 static inline void reference_forward(reference *r, const float *parameters, const rp_dataset *dataset, rp_part part, uint32_t index) {
-  double image[SMALL_CHANNELS * SMALL_M1], pooled[SMALL_K1][SMALL_M2], logits[SMALL_CLASSES];
+  double image[SMALL_CHANNELS * SMALL_M1], pooled[SMALL_K1][SMALL_M2], *logits = r->logits;
   for (int i = 0; i < SMALL_CHANNELS * SMALL_M1; i++)
     image[i] = ((double)dataset->images[part][index][i] - dataset->mean[i / SMALL_M1]) / dataset->deviation[i / SMALL_M1];
   for (int k = 0; k < SMALL_K1; k++)

@@ -3,6 +3,7 @@
 
 #include "core/base/memory.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,17 @@ void rp_text_add_json_string(rp_text *text, const char *string) {
       rp_text_add_bytes(text, c, 1);
   }
   rp_text_add(text, "\"");
+}
+
+void rp_number_text(double value, char text[RP_NUMBER_TEXT]) {
+  if (value == floor(value) && fabs(value) < 1e15) {
+    snprintf(text, RP_NUMBER_TEXT, "%.0f", value);
+    return;
+  }
+  for (int digits = 1; digits <= 17; digits++) {
+    snprintf(text, RP_NUMBER_TEXT, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) return;
+  }
 }
 
 const char *rp_text_string(const rp_text *text) {

@@ -19,6 +19,10 @@ void rp_text_format(rp_text *text, const char *format, ...) __attribute__((forma
 /* Appends `string` as a JSON string with its quotes. Bytes ≥ 128 pass through: the text is UTF-8. */
 void rp_text_add_json_string(rp_text *text, const char *string);
 
+/* Writes the shortest decimal that reads back as `value`: "0.1", "30", "1e-30"; whole numbers below 10^15 without an exponent. */
+enum { RP_NUMBER_TEXT = 32 };
+void rp_number_text(double value, char text[RP_NUMBER_TEXT]);
+
 /* The text as a C string, "" where it is empty. Valid until the next append. */
 const char *rp_text_string(const rp_text *text);
 

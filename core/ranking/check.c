@@ -38,18 +38,26 @@ void rp_check_report_free(rp_check_report *report) {
 static rp_status add_row(rp_check_report *report, const char *name, const char *setting, rp_check_result result, rp_error *err,
                          const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+static int is_repeat(const rp_check_report *report, const rp_check_row *row) {
+  for (size_t i = 0; i < report->n; i++)
+    if (report->rows[i].result == RP_CHECK_VIOLATED && strcmp(report->rows[i].text, row->text) == 0) return 1;
+  return 0;
+}
+
 static rp_status add_row(rp_check_report *report, const char *name, const char *setting, rp_check_result result, rp_error *err,
                          const char *format, ...) {
   RP_TRY(rp_grow(&report->rows, report->n, &report->capacity, sizeof *report->rows, err));
   rp_check_row *row = &report->rows[report->n];
   *row = (rp_check_row){.name = name, .result = result};
   RP_TRY(rp_copy_string(setting, &row->setting, err));
-  report->n++;
-  report->n_violated += result == RP_CHECK_VIOLATED;
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(row->text, sizeof row->text, format, arguments);
   va_end(arguments);
+  row->is_repeat = result == RP_CHECK_VIOLATED && is_repeat(report, row);
+  report->n++;
+  report->n_violated += result == RP_CHECK_VIOLATED;
+  report->n_repeated += row->is_repeat;
   return RP_OK;
 }
 
@@ -92,8 +100,8 @@ static rp_status add_choices(settings *all, const char *name, const char *choice
 static rp_status add_range_ends(settings *all, const char *name, double usual, double lowest, double highest, rp_error *err) {
   const double ends[] = {lowest, highest};
   for (int i = 0; i < 2; i++) {
-    char value[VALUE_BYTES];
-    snprintf(value, sizeof value, "%.17g", ends[i]);
+    char value[RP_NUMBER_TEXT];
+    rp_number_text(ends[i], value);
     if (ends[i] != usual && (i == 0 || highest != lowest)) RP_TRY(add_setting(all, name, value, 1, err));
   }
   return RP_OK;
@@ -131,9 +139,9 @@ static int list_bad_values(const rp_plugin_description *ranker, int i, char bad[
   if (ranker->options[i].kind != RP_OPTION_NUMBER && ranker->options[i].kind != RP_OPTION_INTEGER) return n;
   snprintf(bad[n++], VALUE_BYTES, "nan");
   snprintf(bad[n++], VALUE_BYTES, "0x1");
-  snprintf(bad[n++], VALUE_BYTES, "%.17g", lowest - 1 - fabs(lowest));
-  snprintf(bad[n++], VALUE_BYTES, "%.17g", highest + 1 + fabs(highest));
-  if (ranker->options[i].kind == RP_OPTION_INTEGER) snprintf(bad[n++], VALUE_BYTES, "%.17g", lowest + 0.5);
+  rp_number_text(lowest - 1 - fabs(lowest), bad[n++]);
+  rp_number_text(highest + 1 + fabs(highest), bad[n++]);
+  if (ranker->options[i].kind == RP_OPTION_INTEGER) rp_number_text(lowest + 0.5, bad[n++]);
   return n;
 }
 
@@ -151,19 +159,26 @@ static rp_status check_options(const rp_plugin_description *ranker, size_t n_set
     }
   }
   if (ranker->n_options == 0) return add_row(report, "options", "", RP_CHECK_OK, err, "none");
-  return add_row(report, "options", "", RP_CHECK_OK, err, "%d, tried in %zu ways; %d values out of range were refused", ranker->n_options,
-                 n_settings, n_refused);
+  return add_row(report, "options", "", RP_CHECK_OK, err, "%d, tried in %zu ways; %d value%s out of range refused", ranker->n_options,
+                 n_settings, n_refused, n_refused == 1 ? "" : "s");
 }
 
 /* ---- Children -------------------------------------------------------------------------------- */
 
-/* One setting on its way through the cases. */
+/* What all settings share. */
 typedef struct {
   const rp_plugin_description *description;
+  double timeout_s;
+  const rp_check_watcher *watcher; /* NULL = none */
+  int n_tried, n_all;              /* cases of the settings before; of all */
+  rp_check_report *report;
+} testing;
+
+/* One setting on its way through the cases. */
+typedef struct {
+  const testing *of;
   rp_check_setting setting;
   char label[2 * VALUE_BYTES + 8];
-  double timeout_s;
-  rp_check_report *report;
   int next; /* the first case that nothing is known of */
   rp_check_need need;
   int is_over, n_bad_accesses;
@@ -173,6 +188,31 @@ static rp_check_result result_of(const trial *self, const rp_check_message *mess
   /* How long a plugin takes with a number at the end of its range is its own affair. */
   if (message->end == RP_CHECK_HUNG && self->setting.at_range_end) return RP_CHECK_NOTE;
   return (rp_check_result)message->finding.result;
+}
+
+static int is_tried(const rp_check_case *one, int at_range_end) {
+  return one->at_range_ends || !at_range_end;
+}
+
+static int count_cases(int at_range_end) {
+  int n, n_tried = 0;
+  const rp_check_case *cases = rp_check_cases(&n);
+  for (int i = 0; i < n; i++) n_tried += is_tried(&cases[i], at_range_end);
+  return n_tried;
+}
+
+/* Says which case is the next one. */
+static void announce(const trial *self) {
+  const testing *of = self->of;
+  int n, number = of->n_tried;
+  const rp_check_case *cases = rp_check_cases(&n);
+  if (!of->watcher) return;
+  for (int i = 0; i < n; i++) {
+    number += is_tried(&cases[i], self->setting.at_range_end);
+    if (i < self->next || !is_tried(&cases[i], self->setting.at_range_end)) continue;
+    of->watcher->begins(of->watcher->user, self->label, cases[i].name, number, of->n_all);
+    return;
+  }
 }
 
 static rp_status take_message(trial *self, rp_check_message *message, rp_error *err) {
@@ -186,8 +226,11 @@ static rp_status take_message(trial *self, rp_check_message *message, rp_error *
   self->next = message->i_case + 1;
   self->need = (rp_check_need)message->need;
   self->n_bad_accesses += message->end == RP_CHECK_BAD_ACCESS;
-  if (message->end == RP_CHECK_HUNG) self->is_over = 1;
-  return add_row(self->report, cases[message->i_case].name, self->label, result_of(self, message), err, "%s", message->finding.text);
+  if (message->end == RP_CHECK_HUNG)
+    self->is_over = 1;
+  else
+    announce(self);
+  return add_row(self->of->report, cases[message->i_case].name, self->label, result_of(self, message), err, "%s", message->finding.text);
 }
 
 /* Returns 1 and a message, 0 where the child closed its end, −1 on error. */
@@ -224,15 +267,16 @@ static rp_status judge_silent_end(trial *self, int wait_status, rp_error *err) {
     return RP_OK;
   }
   const char *how = WIFSIGNALED(wait_status) ? strsignal(WTERMSIG(wait_status)) : "it exited";
-  return add_row(self->report, cases[self->next++].name, self->label, RP_CHECK_VIOLATED, err, "the plugin ended the process: %s", how);
+  return add_row(self->of->report, cases[self->next++].name, self->label, RP_CHECK_VIOLATED, err, "the plugin ended the process: %s", how);
 }
 
 static rp_status run_child(trial *self, rp_error *err) {
   int ends[2], wait_status = 0, ended_badly;
   if (pipe2(ends, O_CLOEXEC) != 0) return rp_fail_errno(err, RP_EIO, "no pipe to a child process");
   fflush(NULL);
+  announce(self);
   pid_t pid = fork();
-  if (pid == 0) rp_check_child(self->description, &self->setting, self->next, self->need, self->timeout_s, ends[1]);
+  if (pid == 0) rp_check_child(self->of->description, &self->setting, self->next, self->need, self->of->timeout_s, ends[1]);
   close(ends[1]);
   if (pid < 0) {
     close(ends[0]);
@@ -252,17 +296,17 @@ static rp_status close_trial(trial *self, rp_error *err) {
   const rp_check_case *cases = rp_check_cases(&n);
   if (self->setting.at_range_end) return RP_OK;
   for (; self->next < n; self->next++)
-    RP_TRY(add_row(self->report, cases[self->next].name, self->label, RP_CHECK_SKIPPED, err, "not tried, since a call did not come back"));
+    RP_TRY(
+        add_row(self->of->report, cases[self->next].name, self->label, RP_CHECK_SKIPPED, err, "not tried, since a call did not come back"));
   if (self->n_bad_accesses)
-    return add_row(self->report, "memory", self->label, RP_CHECK_VIOLATED, err, "%d of the cases ended in a forbidden access",
+    return add_row(self->of->report, "memory", self->label, RP_CHECK_VIOLATED, err, "%d of the cases ended in a forbidden access",
                    self->n_bad_accesses);
-  return add_row(self->report, "memory", self->label, RP_CHECK_OK, err,
+  return add_row(self->of->report, "memory", self->label, RP_CHECK_OK, err,
                  "inputs were not written, nothing was touched beyond their ends or after its call");
 }
 
-static rp_status try_setting(const rp_plugin_description *ranker, const struct setting *setting, double timeout_s, rp_check_report *report,
-                             rp_error *err) {
-  trial self = {.description = ranker, .timeout_s = timeout_s, .report = report};
+static rp_status try_setting(const testing *of, const struct setting *setting, rp_error *err) {
+  trial self = {.of = of};
   int n;
   rp_check_cases(&n);
   if (*setting->name) {
@@ -288,7 +332,16 @@ static rp_status describe(const char *path, rp_plugin_description *ranker, int *
                  ranker->name, ranker->version, RP_RANKER_ABI_MAJOR);
 }
 
-static rp_status check(const char *path, double timeout_s, rp_check_report *report, rp_error *err) {
+static rp_status try_settings(testing *of, const settings *all, rp_error *err) {
+  for (size_t i = 0; i < all->n; i++) of->n_all += count_cases(all->list[i].at_range_end);
+  for (size_t i = 0; i < all->n; i++) {
+    RP_TRY(try_setting(of, &all->list[i], err));
+    of->n_tried += count_cases(all->list[i].at_range_end);
+  }
+  return RP_OK;
+}
+
+static rp_status check(const char *path, double timeout_s, const rp_check_watcher *watcher, rp_check_report *report, rp_error *err) {
   RP_CLEANUP(rp_plugin_description_free) rp_plugin_description ranker = {0};
   RP_CLEANUP(free_settings) settings all = {0};
   int is_one;
@@ -296,13 +349,13 @@ static rp_status check(const char *path, double timeout_s, rp_check_report *repo
   if (!is_one) return RP_OK;
   RP_TRY(list_settings(&ranker, &all, err));
   RP_TRY(check_options(&ranker, all.n, report, err));
-  for (size_t i = 0; i < all.n; i++) RP_TRY(try_setting(&ranker, &all.list[i], timeout_s, report, err));
-  return RP_OK;
+  testing of = {.description = &ranker, .timeout_s = timeout_s, .watcher = watcher, .report = report};
+  return try_settings(&of, &all, err);
 }
 
-rp_status rp_ranker_check(const char *path, double timeout_s, rp_check_report *out, rp_error *err) {
+rp_status rp_ranker_check(const char *path, double timeout_s, const rp_check_watcher *watcher, rp_check_report *out, rp_error *err) {
   *out = (rp_check_report){0};
-  rp_status status = check(path, timeout_s, out, err);
+  rp_status status = check(path, timeout_s, watcher, out, err);
   if (status != RP_OK) rp_check_report_free(out);
   return status;
 }

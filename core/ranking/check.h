@@ -29,23 +29,35 @@ typedef struct {
   const char *name; /* of the case: "finite scores"; static */
   char *setting;    /* "variant=authors"; "" = the defaults; owned */
   rp_check_result result;
+  int is_repeat;            /* violated, as a row before it is, by the same text: what one fault does in one case it does in others, too */
   char text[RP_CHECK_TEXT]; /* what was found */
 } rp_check_row;
 
 typedef struct {
   size_t n, capacity;
-  rp_check_row *rows; /* the defaults first, then setting by setting; within each in the order of the cases */
-  int n_violated;
+  rp_check_row *rows;         /* the defaults first, then setting by setting; within each in the order of the cases */
+  int n_violated, n_repeated; /* repeats count among the violated ones */
 } rp_check_report;
+
+/* For who wants to know how far a test is: called before a case begins, more than once where it is begun anew.
+ *
+ *   setting   as in the rows
+ *   name      of the case
+ *   number    of the case, from 1, of `total` over all settings */
+typedef struct {
+  void (*begins)(void *user, const char *setting, const char *name, int number, int total);
+  void *user;
+} rp_check_watcher;
 
 /* Tests a plugin.
  *
  *   path        of the .so
  *   timeout_s   of its own time that one call may take (watch.h), e.g. 60
+ *   watcher     may be NULL
  *
  * Errors: RP_EINPUT where there is no such file, or it is no shared object; RP_EIO where no child can be started; RP_EMEMORY. What is wrong
  * with the plugin is no error but a row. The caller frees. */
-rp_status rp_ranker_check(const char *path, double timeout_s, rp_check_report *out, rp_error *err);
+rp_status rp_ranker_check(const char *path, double timeout_s, const rp_check_watcher *watcher, rp_check_report *out, rp_error *err);
 void rp_check_report_free(rp_check_report *report); /* for RP_CLEANUP */
 
 #endif

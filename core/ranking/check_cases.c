@@ -418,6 +418,62 @@ static rp_status try_choose(rp_check_subject *subject, rp_check_finding *finding
   return found(finding, RP_CHECK_OK, "exact counts within all limits, in %d ways", 2 * n);
 }
 
+/* ---- Ties ------------------------------------------------------------------------------------ */
+
+static int count_distinct(const float *scores, int n) {
+  int n_distinct = 0;
+  for (int f = 0; f < n; f++) {
+    int is_new = !isnan(scores[f]);
+    for (int g = 0; g < f && is_new; g++) is_new = scores[g] != scores[f];
+    n_distinct += is_new;
+  }
+  return n_distinct;
+}
+
+/* What a drop of 30 % would leave to the draw. */
+static rp_status select_once(rp_check_subject *subject, const rp_check_net *net, const rp_state *state, int *n_distinct,
+                             rp_selection_record *record, rp_error *err) {
+  static const rp_selection HOW = {.p = {30, 0}, .keep_at_least = 1, .drop_at_most = {100, 0}};
+  const rp_layout *layout = state->layout;
+  int K[RP_CHECK_CONVS];
+  const char *names[RP_CHECK_CONVS];
+  float scores[MOST_FILTERS];
+  uint8_t active[MOST_FILTERS], set[MOST_FILTERS];
+  for (int l = 0; l < layout->n_convs; l++) K[l] = layout->convs[l].K, names[l] = layout->convs[l].name;
+  const rp_filter_counts counts = {layout->n_convs, K, names};
+  RP_TRY(rp_check_score(subject, net, state, scores, err));
+  for (int f = 0; f < layout->n_filters; f++) active[f] = !isnan(scores[f]);
+  *n_distinct = count_distinct(scores, layout->n_filters);
+  return rp_select(&counts, &HOW, scores, active, state->seed, state->cycle + 1, set, NULL, record, err);
+}
+
+/* A criterion may tie, but who uses it should know. A net as it is initialised is where most do: there γ is 1. */
+static rp_status try_ties(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
+  static const char *const NETS[] = {"", " on a net as it is initialised"};
+  if (subject->guarded.outer.choose) return found(finding, RP_CHECK_SKIPPED, "it chooses its sets itself");
+  const rp_check_net *net;
+  RP_CLEANUP(rp_state_free) rp_state *initial = NULL;
+  RP_TRY(rp_check_subject_net(subject, &net, err));
+  RP_TRY(rp_state_initial(net->net, 0, net->state->seed, &initial, err));
+  const rp_state *const states[] = {net->state, initial};
+  for (int i = 0; i < 2; i++) {
+    rp_selection_record record;
+    int n_distinct;
+    rp_status status = select_once(subject, net, states[i], &n_distinct, &record, err);
+    if (status != RP_OK) return i ? rp_add_context(err, "a net as it is initialised") : status;
+    if (n_distinct == 1)
+      return found(finding, RP_CHECK_NOTE,
+                   "all %d scores are equal%s: the draw that breaks ties (SEMANTICS.md, rule 14) would decide the drop", n_filters(net),
+                   NETS[i]);
+    if (rp_selection_is_by_draw(&record))
+      return found(finding, RP_CHECK_NOTE,
+                   "%d filters have %d distinct scores%s: at p 30, %d are dropped and %d are tied at the cut, which the draw that breaks "
+                   "ties (SEMANTICS.md, rule 14) would decide",
+                   n_filters(net), n_distinct, NETS[i], record.count, record.ties_at_cut);
+  }
+  return found(finding, RP_CHECK_OK, "scores differ enough for a drop, also on a net as it is initialised");
+}
+
 /* ---- Modes and time -------------------------------------------------------------------------- */
 
 static rp_status try_modes(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
@@ -470,6 +526,7 @@ static const rp_check_case CASES[] = {
     {"a duplicate", 0, try_duplicate},
     {"scale of a filter", 0, try_scale_filter},
     {"scale of a layer", 0, try_scale_layer},
+    {"ties", 0, try_ties},
     {"choose", 0, try_choose},
     {"floating-point modes", 0, try_modes},
     {"time", 0, try_time},

@@ -53,13 +53,36 @@ static int was_writing(const void *context) {
 #endif
 }
 
-/* Signals that a program raises itself carry no address. */
-static int has_address(int signal_number, const siginfo_t *info) {
-  return info->si_code > 0 && (signal_number == SIGSEGV || signal_number == SIGBUS);
+/* The tensors of a batch that are NULL, since no flag asks for them. */
+static void add_missing_tensors(uint32_t flags, rp_check_finding *finding) {
+  static const struct {
+    uint32_t flag;
+    const char *field, *name;
+  } TENSORS[] = {{RP_USES_ACTIVATION, "activation", "RP_USES_ACTIVATION"},
+                 {RP_USES_ACTIVATION_GRADIENT, "activation_gradient", "RP_USES_ACTIVATION_GRADIENT"},
+                 {RP_USES_WEIGHT_GRADIENT, "weight_gradient", "RP_USES_WEIGHT_GRADIENT"}};
+  const char *before = "; of batch->layers[l], ";
+  for (size_t i = 0; i < sizeof TENSORS / sizeof TENSORS[0]; i++) {
+    if (flags & TENSORS[i].flag) continue;
+    add(finding, before);
+    add(finding, TENSORS[i].field);
+    add(finding, " is NULL unless .flags has ");
+    add(finding, TENSORS[i].name);
+    before = ", ";
+  }
+}
+
+/* What a null pointer may have been: the pointers of the interface that can be NULL. */
+static void explain_null(const child *self, rp_check_finding *finding) {
+  add(finding, " on a null pointer");
+  if (!self->call) return;
+  if (strcmp(function_of(self->call), "observe") == 0)
+    add_missing_tensors(self->subject.guarded.outer.flags, finding);
+  else
+    add(finding, "; a layer's bias and bn_… are NULL where it has none");
 }
 
 static rp_check_end explain_crash(child *self, int signal_number, const siginfo_t *info, const void *context) {
-  enum { FIRST_PAGE = 4096 };
   rp_check_finding *finding = &self->message.finding;
   char text[160];
   finding->text[0] = '\0';
@@ -67,13 +90,16 @@ static rp_check_end explain_crash(child *self, int signal_number, const siginfo_
   add(finding, self->call ? function_of(self->call) : "the test itself");
   add(finding, " crashed: ");
   add(finding, rp_crash_name(signal_number));
-  if (!has_address(signal_number, info)) return RP_CHECK_CRASHED;
+  if (!rp_crash_has_address(signal_number, info)) return RP_CHECK_CRASHED;
   if (rp_guard_explain(self->subject.guard, info->si_addr, was_writing(context), text, sizeof text)) {
     add(finding, " ");
     add(finding, text);
     return RP_CHECK_BAD_ACCESS;
   }
-  add(finding, (uintptr_t)info->si_addr < FIRST_PAGE ? " on a null pointer" : " on an address that nobody gave it");
+  if (rp_crash_is_on_null(signal_number, info))
+    explain_null(self, finding);
+  else
+    add(finding, " on an address that nobody gave it");
   return RP_CHECK_CRASHED;
 }
 

@@ -6,10 +6,14 @@
 
 #include "core/base/memory.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { STACK_BYTES = 1 << 16 };
+
+/* Linux maps nothing below it (vm.mmap_min_addr). */
+enum { LOWEST_ADDRESS = 1 << 16 };
 
 static struct {
   void (*crashed)(void *user, int signal_number, const siginfo_t *info, const void *context);
@@ -41,6 +45,14 @@ rp_status rp_crash_catch(void (*crashed)(void *, int, const siginfo_t *, const v
   for (size_t i = 0; i < sizeof FATAL / sizeof FATAL[0]; i++)
     if (sigaction(FATAL[i], &action, NULL) != 0) return rp_fail_errno(err, RP_EWORKER, "crashes cannot be handled");
   return RP_OK;
+}
+
+int rp_crash_has_address(int signal_number, const siginfo_t *info) {
+  return info->si_code > 0 && (signal_number == SIGSEGV || signal_number == SIGBUS);
+}
+
+int rp_crash_is_on_null(int signal_number, const siginfo_t *info) {
+  return rp_crash_has_address(signal_number, info) && (uintptr_t)info->si_addr < LOWEST_ADDRESS;
 }
 
 const char *rp_crash_name(int signal_number) {

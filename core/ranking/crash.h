@@ -13,6 +13,11 @@
 rp_status rp_crash_catch(void (*crashed)(void *user, int signal_number, const siginfo_t *info, const void *context), void *user,
                          rp_error *err);
 
+/* Whether the signal came from an access to memory, whose address info->si_addr is: signals that a program raises itself carry none; and
+ * whether that address is so low that it came from a null pointer, or an index into what is one. Both async-signal-safe. */
+int rp_crash_has_address(int signal_number, const siginfo_t *info);
+int rp_crash_is_on_null(int signal_number, const siginfo_t *info);
+
 /* "Segmentation fault" and its like; async-signal-safe. */
 const char *rp_crash_name(int signal_number);
 

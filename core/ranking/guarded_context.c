@@ -138,12 +138,14 @@ rp_status rp_guard_batch(rp_guard *guard, const rp_context *context, const rp_ba
   const rp_host *host = context->host;
   const rp_dataset *dataset = host->shared->pass->dataset;
   size_t image = (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width * sizeof(float);
+  size_t logits = context->n_classes * sizeof *from->logits;
   rp_batch *to;
   const rp_batch_layer **layers;
   RP_TRY(rp_guard_copy(guard, from, sizeof *from, "the batch", &to, err));
   RP_TRY(rp_guard_copy(guard, from->images, from->n_images * image, "the images", &to->images, err));
   RP_TRY(rp_guard_copy(guard, from->labels, from->n_images, "the labels", &to->labels, err));
   RP_TRY(rp_guard_copy(guard, from->losses, from->n_images * sizeof *from->losses, "the losses", &to->losses, err));
+  RP_TRY(rp_guard_copy(guard, from->logits, from->n_images * logits, "the logits", &to->logits, err));
   RP_TRY(rp_guard_block(guard, context->n_layers * sizeof *layers, "the batch's layers", &layers, err));
   for (uint32_t l = 0; l < context->n_layers; l++)
     RP_TRY(guard_batch_layer(guard, context->layers[l], from->n_images, from->layers[l], &layers[l], err));

@@ -229,8 +229,9 @@ static int service_hessian_product(const rp_context *context, const float *v, fl
 }
 
 static void service_log(const rp_context *context, const char *line) {
-  const rp_scoring_pass *pass = host_of(context)->shared->pass;
-  if (pass->log) pass->log(pass->user, line);
+  const rp_host *host = host_of(context);
+  const rp_scoring_pass *pass = host->shared->pass;
+  if (pass->log) pass->log(pass->user, host->ranker->name, line);
 }
 
 /* ---- Calls ----------------------------------------------------------------------------------- */

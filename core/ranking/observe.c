@@ -23,6 +23,7 @@ typedef struct {
   float *images;    /* [BATCH][C][H][W] */
   float *gradients; /* [n_parameters], of one batch; NULL where nobody asks */
   float *logit_gradients;
+  const float *logits; /* [n][n_classes] of the batch at hand; the executor's */
   uint8_t labels[BATCH];
   float losses[BATCH];
   rp_batch_layer *layers;          /* [n_layers] */
@@ -55,15 +56,14 @@ static void release(image_walk *walk) {
   rp_free_pointer(&walk->pointers);
 }
 
-/* The network's part: losses, and gradients where asked for. */
+/* The network's part: logits, losses, and gradients where asked for. */
 static rp_status run_network(image_walk *walk, rp_executor *executor, uint32_t n, rp_error *err) {
   const rp_dataset *dataset = walk->shared->pass->dataset;
   int with_backward = (walk->flags & NEEDS_BACKWARD) != 0;
-  const float *logits;
   uint64_t correct = 0;
-  RP_TRY(rp_executor_forward(executor, walk->images, &logits, err));
-  rp_cross_entropy(logits, walk->labels, (int)n, dataset->n_classes, 1.0 / n, walk->losses, with_backward ? walk->logit_gradients : NULL,
-                   &correct);
+  RP_TRY(rp_executor_forward(executor, walk->images, &walk->logits, err));
+  rp_cross_entropy(walk->logits, walk->labels, (int)n, dataset->n_classes, 1.0 / n, walk->losses,
+                   with_backward ? walk->logit_gradients : NULL, &correct);
   for (uint32_t i = 0; i < n; i++)
     if (!isfinite(walk->losses[i]))
       return rp_fail(err, RP_ENUMERIC, "the loss of a scoring image is %g: the network has diverged", (double)walk->losses[i]);
@@ -95,7 +95,8 @@ static rp_status show_batch(image_walk *walk, rp_executor *executor, uint32_t n,
                     .images = walk->images,
                     .labels = walk->labels,
                     .losses = walk->losses,
-                    .layers = walk->pointers};
+                    .layers = walk->pointers,
+                    .logits = walk->logits};
   for (int i = 0; i < walk->n_hosts; i++) {
     rp_host *host = &walk->hosts[i];
     if (!watches(walk, host)) continue;

@@ -153,7 +153,7 @@ rp_status rp_ranker_options_parse(const rp_plugin_description *description, cons
 }
 
 rp_status rp_ranker_option_text(const rp_plugin_description *description, int index, const rp_value *value, char **text, rp_error *err) {
-  char number[32];
+  char number[RP_NUMBER_TEXT];
   switch (description->options[index].kind) {
   case RP_OPTION_FLAG:
     return rp_copy_string(value->number != 0 ? "on" : "off", text, err);
@@ -163,11 +163,6 @@ rp_status rp_ranker_option_text(const rp_plugin_description *description, int in
   case RP_OPTION_INTEGER:
     break;
   }
-  int is_whole = value->number == floor(value->number) && fabs(value->number) < 1e15;
-  if (is_whole) snprintf(number, sizeof number, "%.0f", value->number);
-  for (int digits = 1; !is_whole && digits <= 17; digits++) {
-    snprintf(number, sizeof number, "%.*g", digits, value->number);
-    if (strtod(number, NULL) == value->number) break;
-  }
+  rp_number_text(value->number, number);
   return rp_copy_string(number, text, err);
 }

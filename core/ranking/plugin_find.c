@@ -108,9 +108,25 @@ static rp_status fail_unknown(const char *folder, const char *name, rp_error *er
   return RP_EINPUT;
 }
 
+/* Says where it was looked for. Paths in experiment files have been led to their files' folders before. */
+static rp_status fail_to_resolve(const char *path, rp_error *err) {
+  int reason = errno;
+  char folder[PATH_MAX];
+  const char *rest = path;
+  while (strncmp(rest, "./", 2) == 0) rest += 2;
+  int is_relative = *path != '/' && getcwd(folder, sizeof folder);
+  errno = reason;
+  if (!is_relative) return rp_fail_errno(err, RP_EINPUT, "ranker %s cannot be opened", path);
+  return rp_fail_errno(
+      err, RP_EINPUT,
+      "ranker %s cannot be opened: it would be %s/%s (a relative path starts at the folder of the file that it stands in; on "
+      "the command line, at the working folder)",
+      path, folder, rest);
+}
+
 static rp_status resolve(const char *path, char **out, rp_error *err) {
   char *absolute = realpath(path, NULL);
-  if (!absolute) return rp_fail_errno(err, RP_EINPUT, "ranker %s cannot be opened", path);
+  if (!absolute) return fail_to_resolve(path, err);
   *out = absolute;
   if (!is_folder(absolute)) return RP_OK;
   free(absolute);

@@ -2,6 +2,7 @@
 #include "core/ranking/score.h"
 
 #include "core/base/memory.h"
+#include "core/base/text.h"
 #include "core/ranking/host.h"
 #include "core/ranking/observe.h"
 
@@ -97,6 +98,24 @@ static rp_status find_candidates(const scoring_session *session, uint8_t **candi
   return RP_OK;
 }
 
+static uint32_t chosen_of_layer(const rp_conv_layer *layer, const uint8_t *set) {
+  uint32_t n = 0;
+  for (uint32_t k = 0; k < layer->K; k++) n += set[layer->first_filter + k] != 0;
+  return n;
+}
+
+static rp_status fail_count(const scoring_session *session, const rp_ranker *ranker, uint32_t total, uint32_t wanted, const uint8_t *set,
+                            rp_error *err) {
+  RP_CLEANUP(rp_text_free) rp_text layers = {0};
+  for (uint32_t l = 0; l < session->shared.view.n_layers; l++) {
+    const rp_conv_layer *layer = session->shared.view.layers[l];
+    uint32_t n = chosen_of_layer(layer, set);
+    if (n) rp_text_format(&layers, "%s%u of %s", layers.length ? ", " : ": ", (unsigned)n, layer->name);
+  }
+  return rp_fail(err, RP_EPLUGIN, "ranker %s chose %u filters, but exactly %u are to be dropped%s", ranker->name, (unsigned)total,
+                 (unsigned)wanted, rp_text_string(&layers));
+}
+
 static rp_status check_choice(const scoring_session *session, const rp_ranker *ranker, const rp_limits *limits, uint8_t *set,
                               rp_error *err) {
   const rp_net_view *view = &session->shared.view;
@@ -117,9 +136,7 @@ static rp_status check_choice(const scoring_session *session, const rp_ranker *r
                      (unsigned)of_layer, layer->name, (unsigned)limits->lowest[l], (unsigned)limits->highest[l]);
     total += of_layer;
   }
-  if (total == limits->count) return RP_OK;
-  return rp_fail(err, RP_EPLUGIN, "ranker %s chose %u filters, but exactly %u are to be dropped", ranker->name, (unsigned)total,
-                 (unsigned)limits->count);
+  return total == limits->count ? RP_OK : fail_count(session, ranker, total, limits->count, set, err);
 }
 
 static rp_status let_plugin_choose(scoring_session *session, rp_host *host, const rp_scoring *scoring, const uint8_t *candidates,

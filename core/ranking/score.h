@@ -44,7 +44,7 @@ typedef struct {
   const rp_state *state;     /* before the drop */
   const rp_dataset *dataset; /* NULL will do for criteria that look at weights only */
   rp_score_data data;
-  void (*log)(void *user, const char *line); /* what plugins say; may be NULL */
+  void (*log)(void *user, const char *ranker, const char *line); /* what plugins say; may be NULL, may be called from any thread */
   void *user;
   const rp_watch_options *watch; /* who wants to know of calls that do not come back; NULL = nobody */
 } rp_scoring_pass;

@@ -278,6 +278,10 @@ static int count_ties(const rp_selection *how, const candidate *order, int n, co
   return ties;
 }
 
+int rp_selection_is_by_draw(const rp_selection_record *record) {
+  return record->count > 0 && record->ties_at_cut >= record->count;
+}
+
 static rp_status describe(const rp_filter_counts *counts, const rp_selection *how, const candidate *order, int n, const uint32_t *highest,
                           const uint8_t *set, int *ranks, rp_selection_record *record, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) int *room = NULL;

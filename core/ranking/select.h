@@ -60,6 +60,9 @@ typedef struct {
                       places */
 } rp_selection_record;
 
+/* Whether the draw rather than the scores made a drop: as many filters were tied at its cut as it took, or more. */
+int rp_selection_is_by_draw(const rp_selection_record *record);
+
 /* How many filters a drop takes (rule 13), and whether that can be met given which are active.
  *
  *   dropped_before   [n_filters], nonzero = already dropped; NULL = none

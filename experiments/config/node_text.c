@@ -85,11 +85,8 @@ int rp_number_canonical(const char *text, rp_text *out) {
 }
 
 void rp_number_add(double value, rp_text *out) {
-  char text[40];
-  for (int precision = 1; precision <= 17; precision++) {
-    snprintf(text, sizeof text, "%.*g", precision, value);
-    if (strtod(text, NULL) == value) break;
-  }
+  char text[RP_NUMBER_TEXT];
+  rp_number_text(value, text);
   if (!rp_number_canonical(text, out)) rp_text_add(out, text);
 }
 

@@ -64,6 +64,7 @@ static rp_status receive(question *all, reply *out, rp_error *err) {
     int is_closed = 0;
     if (rp_wire_receive(all->pool.workers[0].fd, &all->message, &is_closed, NULL) != RP_OK || is_closed) return take_end(all, out, err);
     if (all->message.type == RP_WIRE_HELLO || all->message.type == RP_WIRE_PROGRESS) continue;
+    if (all->message.type == RP_WIRE_SAID) continue; /* the worker's standard error is ours */
     out->is_answer = all->message.type == RP_WIRE_SCORES;
     if (out->is_answer) return RP_OK;
     out->cause = (rp_status)rp_wire_get_int(&all->message);

@@ -16,6 +16,7 @@ typedef struct {
   const float *scores;      /* [n_filters], NaN = inactive; NULL where it failed, as the next two */
   const int *ranks;         /* [n_filters], 1 = most important, ties as they are broken for a drop; 0 = no candidate */
   const uint8_t *dropped;   /* [n_filters] it would drop */
+  int ties_at_cut;          /* filters whose fate the draw of rule 14 would decide */
   double seconds;           /* of its own */
 } rp_opinion;
 
@@ -39,8 +40,8 @@ typedef struct {
   const rp_opinion *opinions; /* [n], those that were asked for by name first */
   int n_scored;
   int *scored;                          /* [n_scored] indices of opinions with scores */
-  int n_active;                         /* filters that were scored */
-  int n_dropped;                        /* by each */
+  int n_active;                         /* filters that were scored; 0 where no criterion gave scores */
+  int n_dropped;                        /* by each; likewise */
   double *spearman, *kendall, *overlap; /* [n_scored][n_scored]; NAN: one side is constant; overlap: share of the drop in common */
   double *ranks;                        /* [n_scored][n_filters] 1 = most important, equal scores share the mean; NAN = inactive */
 } rp_comparison;

@@ -17,20 +17,31 @@ static void write_number(double value, FILE *out) {
     fprintf(out, "%.9g", value);
 }
 
+/* What only criteria can tell. */
+static double known(const rp_comparison *all, int count) {
+  return all->n_scored ? count : NAN;
+}
+
 static void write_question(const rp_comparison *all, FILE *out) {
   const rp_question *question = &all->question;
   fputs("{\"state\":", out);
   write_string(question->state, out);
   fputs(",\"experiment\":", out);
   write_string(question->experiment, out);
-  fprintf(out, ",\"trial\":\"%s\",\"epoch\":%d,\"cycle\":%d,\"p\":%s,\"active_filters\":%d,\"would_drop\":%d,\"seconds\":", question->trial,
-          question->epoch, question->cycle, question->p, all->n_active, all->n_dropped);
+  fprintf(out, ",\"trial\":\"%s\",\"epoch\":%d,\"cycle\":%d,\"p\":%s,\"active_filters\":", question->trial, question->epoch,
+          question->cycle, question->p);
+  write_number(known(all, all->n_active), out);
+  fputs(",\"would_drop\":", out);
+  write_number(known(all, all->n_dropped), out);
+  fputs(",\"seconds\":", out);
   write_number(question->seconds, out);
   fputs(",\"layers\":[", out);
   for (int l = 0; l < question->n_layers; l++) {
     fputs(l ? ",{\"name\":" : "{\"name\":", out);
     write_string(question->layers[l], out);
-    fprintf(out, ",\"filters\":%d,\"active\":%d}", question->K[l], rp_active_of_layer(all, l));
+    fprintf(out, ",\"filters\":%d,\"active\":", question->K[l]);
+    write_number(known(all, rp_active_of_layer(all, l)), out);
+    fputs("}", out);
   }
 }
 
@@ -62,7 +73,7 @@ static void write_opinion(const rp_comparison *all, const rp_opinion *opinion, i
   } else {
     fputs(",\"seconds\":", out);
     write_number(opinion->seconds, out);
-    fputs(",\"dropped_of_layer\":[", out);
+    fprintf(out, ",\"ties_at_cut\":%d,\"dropped_of_layer\":[", opinion->ties_at_cut);
     for (int l = 0; l < all->question.n_layers; l++) fprintf(out, "%s%d", l ? "," : "", rp_dropped_of_layer(all, scored, l));
     fputs("]", out);
     write_filters(all, opinion, out);

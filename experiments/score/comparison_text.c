@@ -22,6 +22,26 @@ static void write_padded(const char *text, int width, FILE *out) {
   fprintf(out, "%s%*s", text, width - width_of(text), "");
 }
 
+static int are_equal(const rp_comparison *all, const float *scores) {
+  int first = -1;
+  for (int f = 0; f < all->question.n_filters; f++) {
+    if (isnan(scores[f])) continue;
+    if (first >= 0 && scores[f] != scores[first]) return 0;
+    first = f;
+  }
+  return 1;
+}
+
+/* Of a drop that would be made by the draw rather than by scores. */
+static void write_ties(const rp_comparison *all, const rp_opinion *opinion, FILE *out) {
+  if (all->n_dropped == 0 || opinion->ties_at_cut < all->n_dropped) return;
+  if (are_equal(all, opinion->scores))
+    fputs("  all scores are equal", out);
+  else
+    fprintf(out, "  %d filters are tied at the cut", opinion->ties_at_cut);
+  fputs(": the draw that breaks ties (SEMANTICS.md, rule 14) would decide", out);
+}
+
 static void write_criteria(const rp_comparison *all, int width, FILE *out) {
   fprintf(out, "\n    %-*s  seconds of its own; what an earlier one measured is free\n", width, "criterion");
   for (int i = 0, n = 0; i < all->n; i++) {
@@ -33,9 +53,24 @@ static void write_criteria(const rp_comparison *all, int width, FILE *out) {
     write_padded(opinion->name, width, out);
     if (opinion->failure)
       fprintf(out, "  no scores: %s\n", opinion->failure);
-    else
-      fprintf(out, "  %.3f\n", opinion->seconds);
+    else {
+      fprintf(out, "  %.3f", opinion->seconds);
+      write_ties(all, opinion, out);
+      fputc('\n', out);
+    }
   }
+}
+
+/* How many filters are active, only criteria can tell. */
+static void write_question(const rp_comparison *all, FILE *out) {
+  const rp_question *question = &all->question;
+  fprintf(out, "state %s of %s (trial %.12s), ", question->state, question->experiment, question->trial);
+  if (all->n_scored)
+    fprintf(out, "%d active filters; at p %s%s%s a drop takes %d; ", all->n_active, question->p, *question->limits ? ", " : "",
+            question->limits, all->n_dropped);
+  else
+    fputs("no criterion gave scores; ", out);
+  fprintf(out, "%.1f s in all\n", question->seconds);
 }
 
 static void write_numbers(int n, FILE *out) {
@@ -83,11 +118,8 @@ static void write_matrix(const rp_comparison *all, int width, const double *abov
 }
 
 void rp_comparison_text(const rp_comparison *all, FILE *out) {
-  const rp_question *question = &all->question;
   const int width = longest_name(all);
-  fprintf(out, "state %s of %s (trial %.12s), %d active filters; at p %s%s%s a drop takes %d; %.1f s in all\n", question->state,
-          question->experiment, question->trial, all->n_active, question->p, *question->limits ? ", " : "", question->limits,
-          all->n_dropped, question->seconds);
+  write_question(all, out);
   write_criteria(all, width, out);
   if (!all->n_scored) return;
   write_layers(all, out);

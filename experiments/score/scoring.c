@@ -9,12 +9,8 @@
 /* As experiments have it by default. */
 static const double RANKER_TIMEOUT_S = 600;
 
-static void ignore_progress(void *user, uint64_t done, uint64_t total) {
-  (void)user, (void)done, (void)total;
-}
-
 static rp_status open_trial(const rp_session_trial *trial, rp_scoring_result *out, rp_error *err) {
-  RP_TRY(rp_session_create(ignore_progress, NULL, &out->session, err));
+  RP_TRY(rp_session_create(&(rp_session_listener){0}, &out->session, err));
   RP_TRY(rp_session_open(out->session, trial, &out->view, err));
   if (rp_id_equal(out->view.plan->id, out->state.trial->trial)) return RP_OK;
   return rp_fail(err, RP_EINPUT,
@@ -70,6 +66,7 @@ static rp_status form_opinions(rp_scoring_result *out, rp_error *err) {
                                     .scores = said->scores,
                                     .ranks = said->ranks,
                                     .dropped = said->set,
+                                    .ties_at_cut = said->record.ties_at_cut,
                                     .seconds = said->seconds};
   }
   return RP_OK;

@@ -147,6 +147,19 @@ static rp_status replace_worker(rp_ongoing_run *run, int worker, rp_error *err) 
   return rp_pool_restart(&run->pool, worker, err);
 }
 
+/* A line of a ranker, said of the trial that its task was made for; others may share the state. */
+static rp_status say_line(rp_ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
+  const char *ranker = rp_wire_get_string(message), *line = rp_wire_get_string(message);
+  int index = run->pool.workers[worker].task;
+  if (index < 0 || message->broken) return RP_OK;
+  const rp_task *task = &run->tasks[index];
+  RP_CLEANUP(rp_free_pointer) char *name = NULL;
+  RP_TRY(rp_campaign_trial_name(run->campaign, task->trial, &name, err));
+  rp_progress_say(&run->progress, "%s, epoch %u, ranker %s: %s", name,
+                  (unsigned)run->campaign->plans[task->trial].program.steps[task->path_step - 1].epoch, ranker, line);
+  return RP_OK;
+}
+
 rp_status rp_take_message(rp_ongoing_run *run, int worker, rp_wire *message, rp_error *err) {
   int closed = 0;
   if (rp_wire_receive(run->pool.workers[worker].fd, message, &closed, NULL) != RP_OK) closed = 1;
@@ -161,6 +174,8 @@ rp_status rp_take_message(rp_ongoing_run *run, int worker, rp_wire *message, rp_
     return take_failure(run, worker, message, err);
   case RP_WIRE_LAST_WORDS:
     return take_last_words(run, worker, message, err);
+  case RP_WIRE_SAID:
+    return say_line(run, worker, message, err);
   case RP_WIRE_SCORES:
     return rp_take_scores(run, worker, message, err);
   case RP_WIRE_PROGRESS: {

@@ -6,7 +6,7 @@
 #define RP_BUILD_FLAGS "unknown"
 #endif
 #ifndef RP_BUILD_NUMERIC_SOURCES
-#define RP_BUILD_NUMERIC_SOURCES "unknown" /* digest of core/ and rankers/ */
+#define RP_BUILD_NUMERIC_SOURCES "unknown" /* digest of core/ */
 #endif
 #ifndef RP_BUILD_COMMIT
 #define RP_BUILD_COMMIT ""

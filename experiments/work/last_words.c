@@ -38,13 +38,14 @@ static void say(const char *text) {
 
 static void say_crashed(void *unused, int signal_number, const siginfo_t *info, const void *context) {
   (void)unused;
-  (void)info;
   (void)context;
   if (!words.call) return;
   char text[TEXT_BYTES] = "";
   add(text, words.call);
   add(text, " crashed: ");
   add(text, rp_crash_name(signal_number));
+  if (rp_crash_is_on_null(signal_number, info)) add(text, " on a null pointer");
+  add(text, "; `repr rankers check` on its file tells what was touched");
   say(text);
   _exit(1);
 }

@@ -24,10 +24,9 @@ double rp_session_seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-rp_status rp_session_create(void (*progress)(void *, uint64_t, uint64_t), void *user, rp_session **out, rp_error *err) {
+rp_status rp_session_create(const rp_session_listener *listener, rp_session **out, rp_error *err) {
   RP_TRY(rp_allocate(1, sizeof **out, out, err));
-  (*out)->progress = progress;
-  (*out)->user = user;
+  (*out)->listener = *listener;
   return RP_OK;
 }
 
@@ -167,8 +166,8 @@ static rp_status give_slots(rp_state *state, int n_slots, rp_error *err) {
 }
 
 static int report_training(void *user, uint32_t done, uint32_t total) {
-  rp_session *session = user;
-  session->progress(session->user, done, total);
+  const rp_session_listener *listener = &((const rp_session *)user)->listener;
+  if (listener->progress) listener->progress(listener->user, done, total);
   return 0;
 }
 
@@ -206,9 +205,12 @@ static rp_status keep_scores(const rp_criterion_plan *criterion, rp_scoring *sco
   return RP_OK;
 }
 
-void rp_session_log(void *unused, const char *line) {
-  (void)unused;
-  fprintf(stderr, "%s\n", line);
+void rp_session_log(void *of, const char *ranker, const char *line) {
+  const rp_session *session = of;
+  char trial[RP_ID_HEX + 1];
+  rp_id_hex(session->plan.id, trial);
+  fprintf(stderr, "trial %.12s, epoch %u, ranker %s: %s\n", trial, (unsigned)session->state->epoch, ranker, line);
+  if (session->listener.log) session->listener.log(session->listener.user, ranker, line);
 }
 
 static void free_scores(rp_scoring *scoring) {
@@ -232,6 +234,7 @@ static rp_status choose(rp_session *session, int step, rp_job_result *result, rp
                           .dataset = &session->dataset,
                           .data = drop->score,
                           .log = rp_session_log,
+                          .user = session,
                           .watch = &watch};
   rp_selection_record record;
   double start = rp_session_seconds();

@@ -9,8 +9,14 @@
 
 typedef struct rp_session rp_session;
 
-/* `progress` is called during long ops with the images done and to do. */
-rp_status rp_session_create(void (*progress)(void *user, uint64_t done, uint64_t total), void *user, rp_session **out, rp_error *err);
+/* Who wants to know what a session is at. Each function may be NULL. */
+typedef struct {
+  void (*progress)(void *user, uint64_t done, uint64_t total);   /* during long ops: images done and to do */
+  void (*log)(void *user, const char *ranker, const char *line); /* what a ranker says (rp_context.log); from any thread */
+  void *user;
+} rp_session_listener;
+
+rp_status rp_session_create(const rp_session_listener *listener, rp_session **out, rp_error *err);
 void rp_session_free(rp_session **session);
 
 /* Computes a job: brings the state up to path step `to`, writes its checkpoint, measures it. The state stays in memory for the next job.

@@ -13,8 +13,7 @@ struct rp_loaded_plugin {
 };
 
 struct rp_session {
-  void (*progress)(void *user, uint64_t done, uint64_t total);
-  void *user;
+  rp_session_listener listener;
   char *config;    /* of the trial at hand; NULL = none is open */
   char *data_json; /* of the open data set; NULL = none */
   rp_dataset dataset;
@@ -39,8 +38,9 @@ rp_status rp_session_write_checkpoint(const rp_session *session, const char *sta
 /* A plugin, loaded once. Borrowed from the session. Errors: those of rp_plugin_load. */
 rp_status rp_session_plugin(rp_session *session, const char *path, const rp_plugin **out, rp_error *err);
 
-/* For rp_scoring_pass.log: what plugins say goes to the worker's log. */
-void rp_session_log(void *unused, const char *line);
+/* For rp_scoring_pass.log, with the session as its user: what rankers say goes to this process's standard error, with the trial's id and
+ * the epoch, and to the listener. */
+void rp_session_log(void *session, const char *ranker, const char *line);
 
 double rp_session_seconds(void); /* monotonic */
 

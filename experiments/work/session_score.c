@@ -118,6 +118,7 @@ static rp_status score(rp_session *session, shadow_pass *pass, rp_error *err) {
                          .dataset = &session->dataset,
                          .data = pass->job->score,
                          .log = rp_session_log,
+                         .user = session,
                          .watch = &watch};
   if (pass->n) RP_TRY(rp_score(&how, pass->scorings, pass->n, err));
   return keep_outcome(pass, err);

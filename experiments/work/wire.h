@@ -12,14 +12,15 @@
 #include <stdint.h>
 
 typedef enum {
-  RP_WIRE_HELLO = 1, /* worker: its environment */
-  RP_WIRE_JOB,       /* coordinator: what to compute (job.h) */
-  RP_WIRE_PROGRESS,  /* worker: images done in the op at hand */
-  RP_WIRE_RESULT,    /* worker: the state that was computed, and what was measured (job.h) */
-  RP_WIRE_FAILED,    /* worker: status and message */
-  RP_WIRE_SCORE_JOB, /* coordinator: what to score (score_job.h) */
-  RP_WIRE_SCORES,    /* worker: the answer to it */
-  RP_WIRE_LAST_WORDS /* worker: as FAILED; it is about to end (last_words.h) */
+  RP_WIRE_HELLO = 1,  /* worker: its environment */
+  RP_WIRE_JOB,        /* coordinator: what to compute (job.h) */
+  RP_WIRE_PROGRESS,   /* worker: images done in the op at hand */
+  RP_WIRE_RESULT,     /* worker: the state that was computed, and what was measured (job.h) */
+  RP_WIRE_FAILED,     /* worker: status and message */
+  RP_WIRE_SCORE_JOB,  /* coordinator: what to score (score_job.h) */
+  RP_WIRE_SCORES,     /* worker: the answer to it */
+  RP_WIRE_LAST_WORDS, /* worker: as FAILED; it is about to end (last_words.h) */
+  RP_WIRE_SAID        /* worker: a ranker's name, and a line for the log */
 } rp_wire_type;
 
 /* A message being written or read. {0} is empty; rp_wire_free releases it. */

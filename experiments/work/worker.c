@@ -5,6 +5,7 @@
 #include "experiments/work/last_words.h"
 #include "experiments/work/session.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,7 +13,8 @@
 
 typedef struct {
   int fd;
-  double last_report; /* seconds, monotonic */
+  double last_report;   /* seconds, monotonic */
+  pthread_mutex_t lock; /* a ranker's threads may speak at once */
 } reporter;
 
 /* One that cannot be sent is noticed with the result. */
@@ -34,6 +36,19 @@ static void report_progress(void *user, uint64_t done, uint64_t total) {
   if (seconds - to->last_report < 0.25) return;
   to->last_report = seconds;
   send_progress(to->fd, done, total);
+}
+
+/* The main thread sends nothing meanwhile: it is in the ranker's call. */
+static void pass_on(void *user, const char *ranker, const char *line) {
+  reporter *to = user;
+  rp_wire message = {0};
+  rp_wire_start(&message, RP_WIRE_SAID);
+  rp_wire_put_string(&message, ranker);
+  rp_wire_put_string(&message, line);
+  pthread_mutex_lock(&to->lock);
+  if (!message.broken) rp_wire_send(to->fd, &message, NULL);
+  pthread_mutex_unlock(&to->lock);
+  rp_wire_free(&message);
 }
 
 static rp_status compute(rp_session *session, rp_wire *request, rp_wire *reply, rp_error *err) {
@@ -84,8 +99,9 @@ rp_status rp_worker_serve(int fd, rp_error *err) {
   signal(SIGINT, SIG_IGN);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return rp_fail_errno(err, RP_EWORKER, "prctl");
   RP_TRY(rp_last_words_prepare(fd, err));
-  reporter to = {.fd = fd};
+  reporter to = {.fd = fd, .lock = PTHREAD_MUTEX_INITIALIZER};
+  const rp_session_listener listener = {.progress = report_progress, .log = pass_on, .user = &to};
   RP_CLEANUP(rp_session_free) rp_session *session = NULL;
-  RP_TRY(rp_session_create(report_progress, &to, &session, err));
+  RP_TRY(rp_session_create(&listener, &session, err));
   return serve(fd, session, err);
 }

@@ -5,7 +5,7 @@
 static rp_check_report check_file(const char *name, double timeout_s) {
   rp_error err = {0};
   rp_check_report report;
-  assert_ok(rp_ranker_check(built_file(name), timeout_s, &report, &err), err);
+  assert_ok(rp_ranker_check(built_file(name), timeout_s, NULL, &report, &err), err);
   return report;
 }
 
@@ -56,16 +56,22 @@ static const struct {
     {"writes-weights", "finite scores", "score crashed: Segmentation fault writing to the weights of conv1"},
     {"writes-activations", "finite scores", "observe crashed: Segmentation fault writing to the activations of conv2"},
     {"writes-labels", "finite scores", "observe crashed: Segmentation fault writing to the labels"},
+    {"writes-logits", "finite scores", "observe crashed: Segmentation fault writing to the logits"},
+    {"reads-no-gradient", "finite scores",
+     "observe crashed: Segmentation fault on a null pointer; of batch->layers[l], activation_gradient is NULL unless .flags has "
+     "RP_USES_ACTIVATION_GRADIENT, weight_gradient is NULL unless .flags has RP_USES_WEIGHT_GRADIENT"},
 #if defined(__x86_64__)
     {"writes-beyond", "finite scores", "score crashed: Segmentation fault writing past the end of the importance"},
     {"reads-beyond", "finite scores", "score crashed: Segmentation fault reading past the end of the weights of fc1"},
     {"reads-beyond-images", "finite scores", "observe crashed: Segmentation fault reading past the end of the images"},
+    {"reads-beyond-logits", "finite scores", "observe crashed: Segmentation fault reading past the end of the logits"},
     {"keeps-weights", "finite scores",
      "score crashed: Segmentation fault reading the weights of conv1, which were valid during an earlier call"},
 #else
     {"writes-beyond", "finite scores", "past the end of the importance"},
     {"reads-beyond", "finite scores", "past the end of the weights of fc1"},
     {"reads-beyond-images", "finite scores", "past the end of the images"},
+    {"reads-beyond-logits", "finite scores", "past the end of the logits"},
     {"keeps-weights", "finite scores", "the weights of conv1, which were valid during an earlier call"},
 #endif
 #if !defined(__SANITIZE_ADDRESS__) /* whose malloc fills everything alike */
@@ -93,7 +99,7 @@ static rp_check_report broken;
 static int check_broken(void **unused) {
   (void)unused;
   rp_error err = {0};
-  return rp_ranker_check(built_file("tests/plugins/breaks_rules.so"), 0.5, &broken, &err) == RP_OK ? 0 : -1;
+  return rp_ranker_check(built_file("tests/plugins/breaks_rules.so"), 0.5, NULL, &broken, &err) == RP_OK ? 0 : -1;
 }
 
 static int free_broken(void **unused) {
@@ -153,6 +159,77 @@ static void after_a_hang_no_other_case_is_tried(void **unused) {
   assert_row(&broken, "rule=hangs", "K = 1", RP_CHECK_SKIPPED, "not tried, since a call did not come back");
 }
 
+/* The same words count once for all cases and settings; where they differ, the faults do. */
+static void a_fault_that_is_met_again_is_marked_as_a_repeat(void **unused) {
+  (void)unused;
+  assert_false(row_of(&broken, "rule=aborts", "finite scores")->is_repeat);
+  assert_true(row_of(&broken, "rule=aborts", "K = 1")->is_repeat);
+  assert_false(row_of(&broken, "rule=writes-weights", "finite scores")->is_repeat);
+  assert_true(row_of(&broken, "rule=writes-weights", "choose")->is_repeat);
+  int n_repeated = 0, n_violated = 0;
+  for (size_t i = 0; i < broken.n; i++) {
+    const rp_check_row *row = &broken.rows[i];
+    int is_known = 0;
+    for (size_t j = 0; j < i; j++) is_known |= broken.rows[j].result == RP_CHECK_VIOLATED && strcmp(broken.rows[j].text, row->text) == 0;
+    assert_int_equal(row->is_repeat, row->result == RP_CHECK_VIOLATED && is_known);
+    n_repeated += row->is_repeat;
+    n_violated += row->result == RP_CHECK_VIOLATED;
+  }
+  assert_int_equal(broken.n_repeated, n_repeated);
+  assert_int_equal(broken.n_violated, n_violated);
+}
+
+/* bn-scale ranks by gamma, which is 1 for every filter until it is trained; l2 by weights, which are drawn. */
+static void scores_that_are_equal_on_an_initial_net_are_reported_and_no_violation(void **unused) {
+  (void)unused;
+  rp_check_report report = check_file("rankers/bn-scale.so", 600);
+  assert_row(&report, "", "ties", RP_CHECK_NOTE, "all 26 scores are equal on a net as it is initialised: the draw that breaks ties");
+  assert_int_equal(report.n_violated, 0);
+  rp_check_report_free(&report);
+  report = check_file("rankers/l2.so", 600);
+  assert_row(&report, "", "ties", RP_CHECK_OK, "scores differ enough");
+  rp_check_report_free(&report);
+}
+
+typedef struct {
+  int n, last, total;
+  char lines[4096];
+} seen;
+
+static void note_case(void *user, const char *setting, const char *name, int number, int total) {
+  seen *all = user;
+  size_t length = strlen(all->lines);
+  assert_true(number >= all->last);
+  all->n += number > all->last;
+  all->last = number;
+  all->total = total;
+  snprintf(all->lines + length, sizeof all->lines - length, "%s/%s\n", setting, name);
+}
+
+static void a_watcher_is_told_of_each_case_before_it_begins(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  rp_check_report report;
+  seen all = {0};
+  const rp_check_watcher watcher = {.begins = note_case, .user = &all};
+  assert_ok(rp_ranker_check(built_file("tests/plugins/all_options.so"), 600, &watcher, &report, &err), err);
+  assert_int_equal(all.n, all.total); /* every number from 1 on */
+  assert_int_equal(all.last, all.total);
+  assert_ptr_equal(strstr(all.lines, "/finite scores\n/same seed, same scores\n"), all.lines);
+  assert_non_null(strstr(all.lines, "\npower=-1/finite scores\n"));
+  assert_null(strstr(all.lines, "power=-1/K = 1")); /* an end of a range is tried with finite scores alone */
+  assert_non_null(strstr(all.lines, "\nmeasure=euclid/time\n"));
+  rp_check_report_free(&report);
+}
+
+static void numbers_at_the_ends_of_ranges_are_written_in_their_shortest_form(void **unused) {
+  (void)unused;
+  rp_check_report report = check_file("tests/plugins/all_equal.so", 600);
+  assert_row(&report, "share=0.1", "finite scores", RP_CHECK_OK, "");
+  assert_row(&report, "share=0.7", "finite scores", RP_CHECK_OK, "");
+  rp_check_report_free(&report);
+}
+
 static void a_criterion_that_needs_batch_norm_gets_it(void **unused) {
   (void)unused;
   assert_row(&broken, "rule=needs-bn", "finite scores", RP_CHECK_NOTE, "with batch norm; without it: there is no batch norm");
@@ -201,8 +278,8 @@ static void what_is_no_plugin_is_a_violation_and_what_is_no_shared_object_an_err
   }
   rp_error err = {0};
   rp_check_report report;
-  assert_fails(rp_ranker_check("/proc/self/nowhere", 600, &report, &err), RP_EINPUT, err, "/proc/self/nowhere");
-  assert_fails(rp_ranker_check("/proc/self/status", 600, &report, &err), RP_EINPUT, err, "is no shared object");
+  assert_fails(rp_ranker_check("/proc/self/nowhere", 600, NULL, &report, &err), RP_EINPUT, err, "/proc/self/nowhere");
+  assert_fails(rp_ranker_check("/proc/self/status", 600, NULL, &report, &err), RP_EINPUT, err, "is no shared object");
 }
 
 int main(void) {
@@ -213,6 +290,10 @@ int main(void) {
       cmocka_unit_test(a_rule_that_is_broken_in_one_case_leaves_the_others_alone),
       cmocka_unit_test(after_a_crash_the_other_cases_go_on_and_memory_is_reported_as_a_whole),
       cmocka_unit_test(after_a_hang_no_other_case_is_tried),
+      cmocka_unit_test(a_fault_that_is_met_again_is_marked_as_a_repeat),
+      cmocka_unit_test(scores_that_are_equal_on_an_initial_net_are_reported_and_no_violation),
+      cmocka_unit_test(a_watcher_is_told_of_each_case_before_it_begins),
+      cmocka_unit_test(numbers_at_the_ends_of_ranges_are_written_in_their_shortest_form),
       cmocka_unit_test(a_criterion_that_needs_batch_norm_gets_it),
       cmocka_unit_test(scales_zeros_and_duplicates_are_reported_as_they_are),
       cmocka_unit_test(options_are_tried_with_all_choices_and_at_the_ends_of_their_ranges),

@@ -53,7 +53,7 @@ static void a_library_without_the_symbol_is_no_ranker(void **unused) {
 
 static void another_abi_is_refused_with_both_versions(void **unused) {
   (void)unused;
-  assert_refused(built_file("tests/plugins/other_abi.so"), "built for version 7.3 of the ranker interface, this program has 1.1");
+  assert_refused(built_file("tests/plugins/other_abi.so"), "built for version 7.3 of the ranker interface, this program has 1.2");
 }
 
 static void an_undefined_symbol_is_named(void **unused) {

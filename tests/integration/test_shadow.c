@@ -222,7 +222,7 @@ static void a_shadow_that_misbehaves_leaves_the_trial_done_and_the_others_scored
       "= 'misbehaves' GROUP BY 1, 2 ORDER BY 1",
       "behaves scored 2 NULL\n"
       "chooses-too-many failed 2 ranker misbehaves chose 5 filters, but exactly 4 are to be d\n"
-      "crashes failed 2 ranker misbehaves: score crashed: Segmentation fault\n"
+      "crashes failed 2 ranker misbehaves: score crashed: Segmentation fault; `repr \n"
       "fails-to-create failed 2 ranker misbehaves: nothing could be created\n"
       "fails-to-observe failed 2 ranker misbehaves: nothing to be seen\n"
       "fails-with-a-message failed 2 ranker misbehaves: the moon is full\n"

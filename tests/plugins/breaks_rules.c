@@ -11,6 +11,9 @@
   X(WRITES_WEIGHTS, "writes-weights")                                                                                                      \
   X(WRITES_ACTIVATIONS, "writes-activations")                                                                                              \
   X(WRITES_LABELS, "writes-labels")                                                                                                        \
+  X(WRITES_LOGITS, "writes-logits")                                                                                                        \
+  X(READS_BEYOND_LOGITS, "reads-beyond-logits")                                                                                            \
+  X(READS_NO_GRADIENT, "reads-no-gradient")                                                                                                \
   X(WRITES_BEYOND, "writes-beyond")                                                                                                        \
   X(READS_BEYOND, "reads-beyond")                                                                                                          \
   X(READS_BEYOND_IMAGES, "reads-beyond-images")                                                                                            \
@@ -63,6 +66,12 @@ static int observe(void *self, const rp_context *context, const rp_batch *batch,
   memory *mine = self;
   if (mine->broken == WRITES_ACTIVATIONS) ((float *)(uintptr_t)batch->layers[1]->activation)[3] = 0;
   if (mine->broken == WRITES_LABELS) ((uint8_t *)(uintptr_t)batch->labels)[0] = 0;
+  if (mine->broken == WRITES_LOGITS) ((float *)(uintptr_t)batch->logits)[0] = 0;
+  if (mine->broken == READS_BEYOND_LOGITS) sink = batch->logits[(size_t)batch->n_images * context->n_classes];
+  if (mine->broken == READS_NO_GRADIENT) {
+    const volatile float *gradient = batch->layers[1]->activation_gradient; /* which no flag asked for: NULL */
+    sink = gradient[5000];
+  }
   if (mine->broken == READS_BEYOND_IMAGES) {
     size_t n = batch->n_images * (size_t)3 * context->layers[0]->out_height * context->layers[0]->out_width;
     sink = batch->images[n];

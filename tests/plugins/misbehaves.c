@@ -22,6 +22,7 @@ typedef enum {
   ASKS_FOR_A_HESSIAN,
   OVERFILLS_THE_MESSAGE,
   CRASHES,
+  FOLLOWS_NULL,
   OVERFLOWS_THE_STACK,
   EXITS,
   EXITS_AT_ONCE,
@@ -48,6 +49,7 @@ static const char *const WORDS[] = {"returns-nan",
                                     "asks-for-a-hessian",
                                     "overfills-the-message",
                                     "crashes",
+                                    "follows-null",
                                     "overflows-the-stack",
                                     "exits",
                                     "exits-at-once",
@@ -126,6 +128,11 @@ static int score(void *self, const rp_context *context, float *importance, rp_me
   case CRASHES:
     raise(SIGSEGV);
     break;
+  case FOLLOWS_NULL: {
+    const float *volatile nothing = NULL;
+    importance[0] = nothing[1000];
+    break;
+  }
   case OVERFLOWS_THE_STACK:
     return overflow(NULL, UINT32_MAX);
   case EXITS:

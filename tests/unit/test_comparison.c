@@ -29,7 +29,14 @@ static const rp_opinion OPINIONS[] = {
     {.name = "a", .ranker = "a", .options_json = "{\"k\":1}", .scores = A, .ranks = A_RANKS, .dropped = A_DROPS, .seconds = 0.5},
     {.name = "broken", .ranker = "broken", .options_json = "{}", .failure = "ranker broken: the moon is \"full\""},
     {.name = "b, with", .ranker = "b", .options_json = "{}", .scores = B, .ranks = B_RANKS, .dropped = B_DROPS, .seconds = 0.25},
-    {.name = "flat", .ranker = "flat", .options_json = "{}", .scores = FLAT, .ranks = FLAT_RANKS, .dropped = FLAT_DROPS, .seconds = 0},
+    {.name = "flat",
+     .ranker = "flat",
+     .options_json = "{}",
+     .scores = FLAT,
+     .ranks = FLAT_RANKS,
+     .dropped = FLAT_DROPS,
+     .ties_at_cut = 5,
+     .seconds = 0},
 };
 
 static rp_comparison compared(void) {
@@ -96,17 +103,20 @@ static void nothing_to_compare_is_no_error(void **unused) {
 
 /* ---- Formats --------------------------------------------------------------------------------- */
 
-static char *written(rp_comparison_format format) {
+static char *written_of(rp_comparison all, rp_comparison_format format) {
   char *text = NULL;
   size_t size;
   rp_error err = {0};
-  rp_comparison all = compared();
   FILE *out = open_memstream(&text, &size);
   assert_non_null(out);
   assert_ok(rp_comparison_write(&all, format, out, &err), err);
   fclose(out);
   rp_comparison_free(&all);
   return text;
+}
+
+static char *written(rp_comparison_format format) {
+  return written_of(compared(), format);
 }
 
 static void assert_written(rp_comparison_format format, const char *const *parts, int n) {
@@ -128,6 +138,42 @@ static void the_text_has_every_table(void **unused) {
   assert_written(RP_COMPARISON_TEXT, parts, sizeof parts / sizeof *parts);
 }
 
+/* Three filters go; no fewer are tied. */
+static void a_drop_that_the_draw_would_decide_is_remarked_with_its_cause(void **unused) {
+  (void)unused;
+  char *text = written(RP_COMPARISON_TEXT);
+  assert_non_null(
+      strstr(text, "  3 flat       0.000  all scores are equal: the draw that breaks ties (SEMANTICS.md, rule 14) would decide\n"));
+  free(text);
+  rp_opinion tied = OPINIONS[2];
+  rp_comparison all;
+  rp_error err = {0};
+  static const char REMARK[] = "0.250  3 filters are tied at the cut: the draw that breaks ties";
+  for (tied.ties_at_cut = 2; tied.ties_at_cut <= 3; tied.ties_at_cut++) {
+    assert_ok(rp_compare(&QUESTION, &tied, 1, &all, &err), err);
+    text = written_of(all, RP_COMPARISON_TEXT);
+    assert_int_equal(strstr(text, REMARK) != NULL, tied.ties_at_cut == 3);
+    free(text);
+  }
+}
+
+/* Which filters are active is learnt from scores. */
+static void where_no_criterion_gave_scores_no_count_is_made_up(void **unused) {
+  (void)unused;
+  rp_comparison all;
+  rp_error err = {0};
+  assert_ok(rp_compare(&QUESTION, OPINIONS + 1, 1, &all, &err), err);
+  char *text = written_of(all, RP_COMPARISON_TEXT);
+  assert_non_null(strstr(text, "state ortho/1@20 of x (trial 0123456789ab), no criterion gave scores; 1.2 s in all\n"));
+  assert_null(strstr(text, "active filters"));
+  free(text);
+  assert_ok(rp_compare(&QUESTION, OPINIONS + 1, 1, &all, &err), err);
+  text = written_of(all, RP_COMPARISON_JSON);
+  assert_non_null(strstr(text, "\"active_filters\":null,\"would_drop\":null"));
+  assert_non_null(strstr(text, "{\"name\":\"conv1\",\"filters\":2,\"active\":null}"));
+  free(text);
+}
+
 static void the_csv_has_a_row_per_criterion_and_active_filter(void **unused) {
   (void)unused;
   char *text = written(RP_COMPARISON_CSV);
@@ -147,7 +193,7 @@ static void the_json_has_everything(void **unused) {
       "\"state\":\"ortho/1@20\",\"experiment\":\"x\"",
       "\"p\":50,\"active_filters\":5,\"would_drop\":3",
       "\"layers\":[{\"name\":\"conv1\",\"filters\":2,\"active\":2},{\"name\":\"conv2\",\"filters\":4,\"active\":3}]",
-      "\"options\":{\"k\":1},\"seconds\":0.5,\"dropped_of_layer\":[2,1],\"scores\":[1,2,null,3,4,5],",
+      "\"options\":{\"k\":1},\"seconds\":0.5,\"ties_at_cut\":0,\"dropped_of_layer\":[2,1],\"scores\":[1,2,null,3,4,5],",
       "\"scores\":[1,2,null,3,4,5],\"ranks\":[5,4,null,3,2,1],\"dropped\":[1,1,0,1,0,0]}",
       "\"failure\":\"ranker broken: the moon is \\\"full\\\"\"}",
       "\"compared\":[\"a\",\"b, with\",\"flat\"]",
@@ -162,6 +208,8 @@ int main(void) {
       cmocka_unit_test(drops_are_counted_layer_by_layer),
       cmocka_unit_test(nothing_to_compare_is_no_error),
       cmocka_unit_test(the_text_has_every_table),
+      cmocka_unit_test(a_drop_that_the_draw_would_decide_is_remarked_with_its_cause),
+      cmocka_unit_test(where_no_criterion_gave_scores_no_count_is_made_up),
       cmocka_unit_test(the_csv_has_a_row_per_criterion_and_active_filter),
       cmocka_unit_test(the_json_has_everything),
   };

@@ -136,6 +136,21 @@ static void failures_and_unfinished_trials_are_listed(void **unused) {
   free(text);
 }
 
+/* Each drop of the synthetic store takes 2 filters with 3 tied at its cut; its scores are not all equal. */
+static void rule_14_drops_that_were_by_the_draw_are_noted_once_per_criterion(void **unused) {
+  (void)unused;
+  char *text = report_of(THREE_SEEDS, 6, RP_REPORT_MARKDOWN);
+  static const char NOTE[] =
+      "oracle-accuracy: at 3 of 3 drops no fewer filters had equal scores at the cut than were dropped: there the draw";
+  const char *found = strstr(text, NOTE);
+  if (!found) fail_msg("«%s» is not in:\n%s", NOTE, text);
+  assert_null(strstr(found + 1, "oracle-accuracy: at"));
+  free(text);
+  text = report_of(THREE_SEEDS + 3, 3, RP_REPORT_MARKDOWN); /* the baseline drops nothing */
+  assert_lacks(text, "drops");
+  free(text);
+}
+
 static void generated_data_are_said_to_prove_nothing(void **unused) {
   (void)unused;
   synthetic_trial shapes = BASELINE(1);
@@ -187,6 +202,7 @@ int main(void) {
       cmocka_unit_test(rule_21_best_validation_is_marked_where_validation_data_ranked),
       cmocka_unit_test(rule_21_headlines_over_different_numbers_of_epochs_are_marked_where_they_are_compared),
       cmocka_unit_test(failures_and_unfinished_trials_are_listed),
+      cmocka_unit_test(rule_14_drops_that_were_by_the_draw_are_noted_once_per_criterion),
       cmocka_unit_test(generated_data_are_said_to_prove_nothing),
       cmocka_unit_test(markdown_is_a_table_whose_labels_are_not_read_as_markup),
       cmocka_unit_test(an_unknown_experiment_is_an_error_that_names_those_there_are),

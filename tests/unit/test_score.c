@@ -242,6 +242,7 @@ static int watch_everything(void *self, const rp_context *context, const rp_batc
   for (uint32_t n = 0; n < batch->n_images; n++, n_watched++) {
     reference_forward(&r, watched->state->parameters, &watched->dataset, RP_TRAIN, n_watched);
     assert_near(batch->losses[n], r.loss, 1e-5);
+    for (int j = 0; j < SMALL_CLASSES; j++) assert_near(batch->logits[n * SMALL_CLASSES + (uint32_t)j], r.logits[j], 1e-4);
     assert_int_equal(batch->labels[n], watched->dataset.labels[RP_TRAIN][n_watched]);
     for (int m = 0; m < SMALL_K1 * SMALL_M1; m++)
       assert_near(batch->layers[0]->activation[n * SMALL_K1 * SMALL_M1 + (uint32_t)m], (&r.map1[0][0])[m], 1e-5);
@@ -262,18 +263,22 @@ static int watch_everything(void *self, const rp_context *context, const rp_batc
 
 static int watch_losses_only(void *self, const rp_context *context, const rp_batch *batch, rp_message *message) {
   (void)self;
-  (void)context;
   (void)message;
   for (uint32_t l = 0; l < context->n_layers; l++) {
     assert_null(batch->layers[l]->activation);
     assert_null(batch->layers[l]->activation_gradient);
     assert_null(batch->layers[l]->weight_gradient);
   }
-  assert_true(batch->losses[0] > 0);
+  for (uint32_t n = 0; n < batch->n_images; n++) { /* −log softmax of the label's class, as it is written in books */
+    const float *z = batch->logits + n * context->n_classes;
+    double total = 0;
+    for (uint32_t j = 0; j < context->n_classes; j++) total += exp((double)z[j]);
+    assert_near(batch->losses[n], -log(exp((double)z[batch->labels[n]]) / total), 1e-5);
+  }
   return RP_RANKER_OK;
 }
 
-static void rule_11_maps_losses_and_gradients_are_those_of_a_plain_reference(void **unused) {
+static void rule_11_maps_logits_losses_and_gradients_are_those_of_a_plain_reference(void **unused) {
   (void)unused;
   bench *b = watched = new_bench();
   n_watched = 0;
@@ -288,6 +293,25 @@ static void rule_11_maps_losses_and_gradients_are_those_of_a_plain_reference(voi
   assert_ok(rp_score(&b->pass, scorings, 2, &err), err);
   assert_int_equal(n_watched, SMALL_TRAIN);
   assert_ok(rp_score(&b->pass, scorings + 1, 1, &err), err); /* forward passes alone */
+  free_bench(b);
+}
+
+/* Built when rp_batch ended before the logits. */
+static void a_plugin_of_an_older_minor_version_is_shown_what_it_knows(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  rp_plugin older = load_plugin("tests/plugins/older_minor.so");
+  assert_int_equal(older.ranker->abi_minor, 1);
+  float scores[SMALL_F];
+  score_with(b, &older, NULL, RP_NORMALISE_NONE, scores);
+  double sum = 0;
+  reference r = plain_reference();
+  for (uint32_t n = 0; n < SMALL_TRAIN; n++) {
+    reference_forward(&r, b->state->parameters, &b->dataset, RP_TRAIN, n);
+    sum += r.loss;
+  }
+  for (int f = 0; f < SMALL_F; f++) assert_near(scores[f], sum, 1e-4 * sum);
+  rp_plugin_free(&older);
   free_bench(b);
 }
 
@@ -426,8 +450,8 @@ static int ablate_pair(void *self, const rp_context *context, float *importance,
   return status;
 }
 
-static void take_line(void *user, const char *line) {
-  snprintf(user, 32, "%s", line);
+static void take_line(void *user, const char *ranker, const char *line) {
+  snprintf(user, 32, "%s: %s", ranker, line);
 }
 
 static void ablate_closes_any_set_together_for_those_who_said_so(void **unused) {
@@ -447,7 +471,7 @@ static void ablate_closes_any_set_together_for_those_who_said_so(void **unused) 
   r.closed = closed;
   int correct;
   assert_near(scores[0], reference_evaluate(b, &r, RP_VALIDATION, SMALL_VALIDATION, &correct), 1e-5);
-  assert_string_equal(line, "pair done");
+  assert_string_equal(line, "own: pair done");
 
   ranker.flags = 0;
   rp_scoring scoring = {.plugin = &plugin, .scores = scores};
@@ -748,7 +772,8 @@ int main(void) {
       cmocka_unit_test(rule_6_score_data_and_score_images_change_where_criteria_look),
       cmocka_unit_test(rule_6_an_oracle_without_a_validation_split_is_an_error),
       cmocka_unit_test(criteria_of_weights_need_no_data_set),
-      cmocka_unit_test(rule_11_maps_losses_and_gradients_are_those_of_a_plain_reference),
+      cmocka_unit_test(rule_11_maps_logits_losses_and_gradients_are_those_of_a_plain_reference),
+      cmocka_unit_test(a_plugin_of_an_older_minor_version_is_shown_what_it_knows),
       cmocka_unit_test(the_net_is_shown_with_its_readers_and_its_history),
       cmocka_unit_test(rule_27_draws_are_keyed_by_seed_rankers_name_and_cycle),
       cmocka_unit_test(two_oracles_measure_once),

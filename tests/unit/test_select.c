@@ -359,6 +359,13 @@ static void rule_14_ties_are_counted_where_the_draw_decided(void **unused) {
   assert_int_equal(select_into(&how, (float[]){1, 1, 3, 4, 0, 1, 2, 3, 4, 5}, ALL, set).ties_at_cut, 2);
 }
 
+static void rule_14_a_drop_is_by_the_draw_where_no_fewer_are_tied_than_go(void **unused) {
+  (void)unused;
+  assert_true(rp_selection_is_by_draw(&(rp_selection_record){.count = 3, .ties_at_cut = 3}));
+  assert_false(rp_selection_is_by_draw(&(rp_selection_record){.count = 3, .ties_at_cut = 2}));
+  assert_false(rp_selection_is_by_draw(&(rp_selection_record){.count = 0, .ties_at_cut = 0}));
+}
+
 static void ranks_count_from_the_most_important_and_are_0_for_inactive_filters(void **unused) {
   (void)unused;
   uint8_t set[F], active[F] = {1, 0, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -417,6 +424,7 @@ int main(void) {
       cmocka_unit_test(rule_14_ties_are_broken_by_a_draw_that_favours_none),
       cmocka_unit_test(rule_14_the_draw_is_keyed_by_seed_and_cycle_and_not_by_what_else_is_active),
       cmocka_unit_test(rule_14_ties_are_counted_where_the_draw_decided),
+      cmocka_unit_test(rule_14_a_drop_is_by_the_draw_where_no_fewer_are_tied_than_go),
       cmocka_unit_test(ranks_count_from_the_most_important_and_are_0_for_inactive_filters),
       cmocka_unit_test(a_set_that_was_chosen_has_ranks_and_limits_but_no_ties),
   };
