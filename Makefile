@@ -4,7 +4,9 @@
 # build/rankers/NAME.so; each tests/{unit,integration,faults}/test_NAME.c becomes a program that `make test` runs.
 
 BUILD ?= build
-CC ?= gcc
+ifeq ($(origin CC),default) # of make itself: cc
+CC := gcc
+endif
 comma := ,
 ifneq ($(SANITIZE),)
   BUILD := build-$(subst $(comma),-,$(SANITIZE))
