@@ -29,8 +29,11 @@ static const struct argp_option OPTIONS[] = {
     {"p", OPTION_P, "P", 0, "Percent of the filters that a drop would take (default: as the trial's next drop, else 30)", 0},
     {"format", OPTION_FORMAT, "NAME", 0, "text (default), csv (a row per criterion and filter) or json (everything)", 0},
     {"plot", OPTION_PLOT, "FORMAT", OPTION_ARG_OPTIONAL,
-     "Draw the first criterion's ranks against each of the others': png (default), svg or pdf", 0},
-    {"output", 'o', "DIR", 0, "Folder for the figure (default: plots/out)", 0},
+     "Draw the first criterion's ranks against each of the others': png (default), svg or pdf; into "
+     "EXPERIMENT-ARM-SEED@EPOCH-CRITERIA-ranks.FORMAT, where CRITERIA are those of --ranker (with --p: and P), so that other questions on a "
+     "state do not overwrite each other's figures",
+     0},
+    {"output", 'o', "DIR", 0, "Folder for the figure, made where it is missing (default: plots/out)", 0},
     {"data", OPTION_DATA, "DIR", 0, "Folder of data sets (default: $REPR_DATA, else data)", 0},
     {"db", OPTION_DB, "FILE", 0, "Database (default: $REPR_DB, else results/repr.db)", 0},
     {0}};
@@ -97,10 +100,25 @@ static void say_path(void *to, const char *path) {
   fprintf(to, "%s\n", path);
 }
 
+/* What the figure's file is named after: the state, and what was asked of it. */
+static rp_status name_figure(const score_arguments *arguments, const rp_scoring_result *result, rp_text *name, rp_error *err) {
+  const rp_comparison *all = &result->comparison;
+  const char *before = arguments->only_given ? "-only-" : "-";
+  rp_text_format(name, "%s-%s", all->question.experiment, all->question.state);
+  for (int i = 0; i < result->list.n; i++) {
+    if (!result->list.criteria[i].is_listed) continue;
+    rp_text_format(name, "%s%s", before, result->names[i]);
+    before = "+";
+  }
+  if (arguments->p) rp_text_format(name, "-p%s", all->question.p);
+  return rp_text_check(name, err);
+}
+
 static rp_status plot(const score_arguments *arguments, const rp_scoring_result *result, rp_error *err) {
   const rp_comparison *all = &result->comparison;
   RP_CLEANUP(rp_free_pointer) rp_ranking *rankings = NULL;
   RP_CLEANUP(rp_text_free) rp_text caption = {0};
+  RP_CLEANUP(rp_text_free) rp_text name = {0};
   rp_plot_options options = arguments->plot;
   options.written = say_path;
   options.user = arguments->format == RP_COMPARISON_TEXT ? stdout : stderr;
@@ -113,7 +131,8 @@ static rp_status plot(const score_arguments *arguments, const rp_scoring_result 
                  all->n_active, all->question.p);
   if (strcmp(result->state.trial->data, "shapes") == 0) rp_text_add(&caption, " Generated images.");
   RP_TRY(rp_text_check(&caption, err));
-  return rp_plot_ranks(rankings, all->n_scored, all->question.n_filters, all->question.state, rp_text_string(&caption), &options, err);
+  RP_TRY(name_figure(arguments, result, &name, err));
+  return rp_plot_ranks(rankings, all->n_scored, all->question.n_filters, rp_text_string(&name), rp_text_string(&caption), &options, err);
 }
 
 /* A criterion that was asked for by name and gave nothing is the command's failure, too, after all others were shown. */

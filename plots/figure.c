@@ -39,7 +39,8 @@ static rp_status draw(const rp_figure_data *data, const char *experiment, int fi
   double height = 0;
   RP_TRY(FIGURES[figure].write(data, &rows, &height, fits, err));
   if (!*fits) return RP_OK;
-  return rp_script_draw(data->options, experiment, DESCRIPTIONS[figure].name, &rows, height, FIGURES[figure].template, err);
+  return rp_script_draw(data->options, experiment, DESCRIPTIONS[figure].name, &rows, (rp_canvas){RP_WIDTH_POINTS, height},
+                        FIGURES[figure].template, err);
 }
 
 static rp_status fail_unknown(const char *figure, rp_error *err) {

@@ -1,8 +1,8 @@
 /* figure.h: an experiment's figures: rows of the store go into a template, gnuplot draws it.
  *
  * Every figure is one row of a table: its name, what it needs, and a function that writes its data as gnuplot datablocks before its
- * template plots/NAME.gp. All fit one column of a paper (8.5 cm), are drawn in colours that colour-blind readers can tell apart (Okabe and
- * Ito 2008), and say how many seeds they show. */
+ * template plots/NAME.gp. All fit one column of a paper (8.5 cm; ranks by more than ten criteria: both, 17.8 cm), are drawn in colours that
+ * colour-blind readers can tell apart (Okabe and Ito 2008), and say how many seeds they show. */
 #ifndef RP_PLOTS_FIGURE_H
 #define RP_PLOTS_FIGURE_H
 
@@ -47,7 +47,7 @@ rp_status rp_plot(rp_store *store, const char *experiment, const char *figure, c
 
 /* How one criterion ranks the filters of a net. */
 typedef struct {
-  const char *name;
+  const char *name;       /* with what tells it from others of its kind: it is shown whole */
   const double *ranks;    /* [n_filters], 1 = most important, equal scores share the mean of their ranks; NAN = not ranked */
   const uint8_t *dropped; /* [n_filters], nonzero = it would drop the filter */
   double spearman;        /* with the first one; NAN = none */

@@ -194,7 +194,7 @@ static double write_legend(const rp_figure_data *data, const rp_figure_arm *arms
     entries[n_entries++] = (rp_legend_entry){"published: RePr, oracle", PUBLISHED_COLOUR, 2, RP_LEGEND_LINE};
   }
   write_captions(data, figure, n, n_arms, &captions);
-  return rp_script_legend(script, entries, n_entries, rp_text_string(&captions));
+  return rp_script_legend(script, RP_WIDTH_POINTS, entries, n_entries, rp_text_string(&captions));
 }
 
 rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err) {

@@ -143,7 +143,7 @@ static double write_legend(const rp_figure_data *data, const comparison *all, rp
   rp_text_add(&captions, ".");
   if (all->n_left_out) rp_text_format(&captions, " %d more arms are not shown.", all->n_left_out);
   rp_script_provenance(&captions, &data->trials);
-  return rp_script_legend(script, entries, n, rp_text_string(&captions));
+  return rp_script_legend(script, RP_WIDTH_POINTS, entries, n, rp_text_string(&captions));
 }
 
 static void write_script(const rp_figure_data *data, const comparison *all, const row_texts *rows, rp_text *script, double *height) {

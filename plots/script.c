@@ -39,14 +39,29 @@ static size_t character_bytes(const char *text) {
   return n;
 }
 
-/* How many bytes of `text` make a line of at most `width` characters. */
+/* How good a place to break a line is between two characters; 0 = none. */
+static int break_quality(char before, char after) {
+  if (before == ' ') return 3;
+  if (strchr(",;", before) || strchr("([{", after)) return 2;
+  return strchr("=/:-_", before) != NULL;
+}
+
+/* How many bytes of `text` make a line of at most `width` characters: up to the last of the best places to break it. */
 static size_t line_bytes(const char *text, int width) {
-  size_t length = 0, good_break = 0;
+  size_t length = 0, break_at = 0;
+  int best = 0;
   for (int n = 0; text[length] && text[length] != '\n'; n++) {
-    if (n == width) return good_break ? good_break : length;
+    int quality = length ? break_quality(text[length - 1], text[length]) : 0;
+    if (quality && quality >= best) best = quality, break_at = length;
+    if (n == width) return text[length] == ' ' ? length : break_at ? break_at : length;
     length += character_bytes(text + length);
-    if (strchr(" ,;=/:-_", text[length - 1])) good_break = length;
   }
+  return length;
+}
+
+static size_t bytes_of_characters(const char *text, int n) {
+  size_t length = 0;
+  while (n-- > 0 && text[length] && text[length] != '\n') length += character_bytes(text + length);
   return length;
 }
 
@@ -55,7 +70,7 @@ int rp_script_wrap(rp_text *out, const char *text, int width, int most_lines) {
   while (*text && n_lines < most_lines) {
     size_t length = line_bytes(text, width);
     int is_cut = n_lines + 1 == most_lines && text[length];
-    if (is_cut) length = line_bytes(text, width - 1);
+    if (is_cut) length = bytes_of_characters(text, width - 1);
     if (n_lines++) rp_text_add(out, "\n");
     size_t trimmed = length;
     while (trimmed > 0 && text[trimmed - 1] == ' ') trimmed--;
@@ -112,9 +127,9 @@ static void add_array(rp_text *script, const char *name, int n, add_element add,
 }
 
 /* Lines of a text with line feeds as entries' labels (of the array of captions). */
-static void add_captions(rp_text *script, const char *captions, double *height) {
+static void add_captions(rp_text *script, double width, const char *captions, double *height) {
   RP_CLEANUP(rp_text_free) rp_text wrapped = {0};
-  int n = *captions ? rp_script_wrap(&wrapped, captions, (int)((RP_WIDTH_POINTS - 2 * MARGIN_POINTS) / CHARACTER_POINTS), 12) : 0;
+  int n = *captions ? rp_script_wrap(&wrapped, captions, (int)((width - 2 * MARGIN_POINTS) / CHARACTER_POINTS), 12) : 0;
   rp_text_format(script, "n_caption = %d\narray caption_text[%d]\narray caption_y[%d]\n", n, n > 0 ? n : 1, n > 0 ? n : 1);
   const char *line = rp_text_string(&wrapped);
   for (int i = 1; i <= n; i++) {
@@ -131,21 +146,22 @@ static void add_captions(rp_text *script, const char *captions, double *height) 
 
 enum { MOST_ENTRIES = 24 };
 
-double rp_script_legend(rp_text *script, const rp_legend_entry *entries, int n, const char *captions) {
+double rp_script_legend(rp_text *script, double width, const rp_legend_entry *entries, int n, const char *captions) {
   double height = 3, x[MOST_ENTRIES], y[MOST_ENTRIES];
-  add_captions(script, captions, &height);
+  add_captions(script, width, captions, &height);
   if (n > MOST_ENTRIES) n = MOST_ENTRIES;
   int longest = 0;
   for (int i = 0; i < n; i++) {
     int length = character_count(entries[i].label);
     if (length > longest) longest = length;
   }
-  int n_columns = (int)((RP_WIDTH_POINTS - 2 * MARGIN_POINTS) / (SAMPLE_POINTS + 6 + longest * CHARACTER_POINTS));
-  n_columns = n_columns < 1 ? 1 : n_columns > 3 ? 3 : n_columns;
+  int n_columns = (int)((width - 2 * MARGIN_POINTS) / (SAMPLE_POINTS + 6 + longest * CHARACTER_POINTS));
+  int most_columns = (int)(3 * width / RP_WIDTH_POINTS);
+  n_columns = n_columns < 1 ? 1 : n_columns > most_columns ? most_columns : n_columns;
   int n_rows = (n + n_columns - 1) / n_columns;
   /* Columns are filled downwards, so that the order of arms can be read. */
   for (int i = 0; i < n; i++) {
-    x[i] = MARGIN_POINTS + (double)(i / n_rows) * (RP_WIDTH_POINTS - 2 * MARGIN_POINTS) / n_columns;
+    x[i] = MARGIN_POINTS + (i / n_rows) * (width - 2 * MARGIN_POINTS) / n_columns;
     y[i] = height + (n_rows - i % n_rows - 0.5) * RP_LINE_POINTS;
   }
   rp_text_format(script, "n_legend = %d\nsample = %d\n", n, (int)SAMPLE_POINTS);

@@ -9,7 +9,7 @@
 
 /* What a criterion said. Borrowed. */
 typedef struct {
-  const char *name;         /* as shown: with its options where two of one name are compared */
+  const char *name;         /* as shown: with those of its options that are not their defaults */
   const char *ranker;       /* its own name */
   const char *options_json; /* all that decides its scores */
   const char *failure;      /* why there are no scores; NULL: there are */

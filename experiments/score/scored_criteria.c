@@ -74,15 +74,13 @@ rp_status rp_scored_criteria_name(const rp_scored_criteria *list, int i, char **
   const rp_criterion_plan *plan = &list->criteria[i].plan;
   RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_text_add(&text, plan->description.name);
-  int n_alike = 0;
-  for (int j = 0; j < list->n; j++) n_alike += strcmp(list->criteria[j].plan.description.name, plan->description.name) == 0;
-  for (int o = 0; n_alike > 1 && o < plan->description.n_options; o++) {
+  for (int o = 0; o < plan->description.n_options; o++) {
     if (plan->options[o].number == plan->description.options[o].default_number) continue;
     RP_CLEANUP(rp_free_pointer) char *value = NULL;
     RP_TRY(rp_ranker_option_text(&plan->description, o, &plan->options[o], &value, err));
     rp_text_format(&text, " %s=%s", plan->description.options[o].name, value);
   }
-  if (n_alike > 1 && strcmp(rp_normalise_name(plan->normalise), plan->description.normalise) != 0)
+  if (strcmp(rp_normalise_name(plan->normalise), plan->description.normalise) != 0)
     rp_text_format(&text, " normalise=%s", rp_normalise_name(plan->normalise));
   return rp_text_take(&text, name, err);
 }

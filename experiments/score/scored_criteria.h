@@ -23,7 +23,7 @@ rp_status rp_scored_criteria_build(const rp_criteria_wish *wish, const rp_score_
                                    const rp_criterion_plan *first, rp_scored_criteria *out, rp_text *notes, rp_error *err);
 void rp_scored_criteria_free(rp_scored_criteria *list);
 
-/* "ortho", or where two of that name are in the list, "ortho variant=authors", with what is not its default. The caller frees. */
+/* "ortho", "ortho variant=authors": with all that is not its default, whatever it is compared with. The caller frees. */
 rp_status rp_scored_criteria_name(const rp_scored_criteria *list, int i, char **name, rp_error *err);
 
 #endif

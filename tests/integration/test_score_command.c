@@ -104,9 +104,9 @@ static void a_users_own_criterion_is_compared_with_the_others_and_drawn(void **u
            built_file("tests/plugins/misbehaves.so"));
   outcome *out = expect_exit(0, arguments);
   expect_text(out, "\n  1 misbehaves ");
-  expect_text(out, "\nfigures/loss-1@2-ranks.png\n");
+  expect_text(out, "\nfigures/small-loss-1@2-misbehaves-ranks.png\n");
   struct stat status;
-  assert_int_equal(stat("figures/loss-1@2-ranks.png", &status), 0);
+  assert_int_equal(stat("figures/small-loss-1@2-misbehaves-ranks.png", &status), 0);
   assert_true(status.st_size > 5000);
   /* its column: four of conv1, none of conv2 */
   int active, first;
@@ -114,6 +114,37 @@ static void a_users_own_criterion_is_compared_with_the_others_and_drawn(void **u
   assert_int_equal(first, 4);
   assert_int_equal(sscanf(strstr(part(out, "layer active"), "conv2"), "conv2 %d %d", &active, &first), 2);
   assert_int_equal(first, 0);
+}
+
+/* What was asked for is in the file's name: neither other criteria, nor another p, nor the state after the events replace a picture. */
+static void figures_of_different_questions_on_a_state_are_different_files(void **unused) {
+  (void)unused;
+  const struct {
+    const char *asked, *file;
+  } questions[] = {
+      {"@2 --only --ranker ortho --ranker l2", "figures/small-loss-1@2-only-ortho+l2-ranks.svg"},
+      {"@2 --only --ranker l2 --ranker ortho", "figures/small-loss-1@2-only-l2+ortho-ranks.svg"},
+      {"@2 --only --ranker '{name: ortho, variant: authors}' --ranker l2", "figures/small-loss-1@2-only-ortho-variant=authors+l2-ranks.svg"},
+      {"@2 --only --ranker ortho --ranker l2 --p 12.5", "figures/small-loss-1@2-only-ortho+l2-p12.5-ranks.svg"},
+      {"@2+ --only --ranker ortho --ranker l2", "figures/small-loss-1@2+-only-ortho+l2-ranks.svg"},
+  };
+  for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+    char arguments[256], line[128];
+    snprintf(arguments, sizeof arguments, "score loss/1%s --db small.db --plot=svg -o figures", questions[i].asked);
+    snprintf(line, sizeof line, "\n%s\n", questions[i].file);
+    expect_text(expect_exit(0, arguments), line);
+    assert_int_equal(access(questions[i].file, R_OK), 0);
+  }
+}
+
+/* A variant is no other criterion's namesake, even where it stands alone. */
+static void a_criterion_is_named_with_the_options_that_are_not_its_defaults(void **unused) {
+  (void)unused;
+  outcome *out = expect_exit(0, "score loss/1@2 --db small.db --only --ranker '{name: ortho, variant: authors}'");
+  expect_text(out, "  1 ortho variant=authors ");
+  out = expect_exit(0, "score loss/1@2 --db small.db --only --ranker '{name: ortho, variant: paper}'");
+  expect_text(out, "  1 ortho ");
+  assert_null(strstr(out->output, "variant"));
 }
 
 static void variants_of_one_ranker_stand_side_by_side_under_their_options(void **unused) {
@@ -206,6 +237,8 @@ int main(void) {
       cmocka_unit_test(before_and_after_the_events_of_an_epoch_are_two_states),
       cmocka_unit_test(all_built_in_criteria_are_compared_the_trials_own_first),
       cmocka_unit_test(a_users_own_criterion_is_compared_with_the_others_and_drawn),
+      cmocka_unit_test(figures_of_different_questions_on_a_state_are_different_files),
+      cmocka_unit_test(a_criterion_is_named_with_the_options_that_are_not_its_defaults),
       cmocka_unit_test(variants_of_one_ranker_stand_side_by_side_under_their_options),
       cmocka_unit_test(a_criterion_that_crashes_costs_its_own_scores_and_the_exit_status),
       cmocka_unit_test(what_cannot_be_scored_is_told_with_what_can),

@@ -30,7 +30,7 @@ typedef struct {
   rp_store *store;
   char folder[80];
   int n_written;
-  char written[4][160];
+  char written[4][360];
 } drawing;
 
 static drawing a_drawing_of(const synthetic_trial *trials, int n) {
@@ -326,15 +326,15 @@ static void ranks_are_told_apart_by_who_drops_the_filter(void **unused) {
   (void)unused;
   RP_CLEANUP(rp_text_free) rp_text script = {0};
   rp_error err = {0};
-  double height;
-  assert_ok(rp_figure_ranks(THREE_RANKINGS, 3, 4, "A state.", &script, &height, &err), err);
+  rp_canvas canvas;
+  assert_ok(rp_figure_ranks(THREE_RANKINGS, 3, 4, "A state.", &script, &canvas, &err), err);
   /* neither, only x, only y, both; then the same for z */
   assert_has(rp_text_string(&script), "$points << EOD\nNaN NaN\n1 1\n\n\nNaN NaN\n\n\nNaN NaN\n2 2.5\n\n\nNaN NaN\n3 2.5\n\n\n"
                                       "NaN NaN\n1 2\n\n\nNaN NaN\n3 1\n\n\nNaN NaN\n2 3\n\n\nNaN NaN\n\n\nEOD\n");
   assert_has(rp_text_string(&script), "last_rank = 3\n");
   assert_has(rp_text_string(&script), "agreement[1] = 'ρ 0.87  ∩ 100 %'\n");
   assert_has(rp_text_string(&script), "agreement[2] = 'ρ −0.50  ∩ 0 %'\n");
-  assert_fails(rp_figure_ranks(THREE_RANKINGS, 1, 4, "", &script, &height, &err), RP_EINPUT, err, "two criteria");
+  assert_fails(rp_figure_ranks(THREE_RANKINGS, 1, 4, "", &script, &canvas, &err), RP_EINPUT, err, "two criteria");
 }
 
 static void ranks_are_drawn_in_every_format_with_all_names_as_they_are(void **unused) {
@@ -361,16 +361,96 @@ static void ranks_are_drawn_in_every_format_with_all_names_as_they_are(void **un
   done_with(&drawn);
 }
 
+/* What tells two variants of a criterion apart is in their options: none is cut off, and the canvas grows with the titles' lines. */
+static void titles_of_panels_show_all_options(void **unused) {
+  (void)unused;
+  RP_CLEANUP(rp_text_free) rp_text plain = {0};
+  RP_CLEANUP(rp_text_free) rp_text script = {0};
+  rp_error err = {0};
+  rp_canvas low, high;
+  rp_ranking rankings[4] = {THREE_RANKINGS[0], THREE_RANKINGS[1], THREE_RANKINGS[2], THREE_RANKINGS[2]};
+  assert_ok(rp_figure_ranks(rankings, 4, 4, "A state.", &plain, &low, &err), err);
+  rankings[1].name = "ortho variant=authors";
+  rankings[2].name = "taylor sign=square normalise=none batches=16";
+  assert_ok(rp_figure_ranks(rankings, 4, 4, "A state.", &script, &high, &err), err);
+  const char *const lines[] = {"ortho", "variant=authors", "taylor", "sign=square", "normalise=none", "batches=16"};
+  for (int i = 0; i < 6; i++) {
+    char line[64];
+    snprintf(line, sizeof line, "title[%d] = '%s'\n", i + 1, lines[i]);
+    assert_has(rp_text_string(&script), line);
+  }
+  assert_true(high.height > low.height);
+}
+
+/* Points: what stands beside, over and under the panels is inside the canvas. Two columns of a paper are 505 points wide, its text is some
+ * 650 points high. */
+static void rankings_of_any_number_make_a_figure_that_fits_a_page(void **unused) {
+  (void)unused;
+  rp_ranking many[25];
+  for (int i = 0; i < 25; i++) many[i] = THREE_RANKINGS[i % 3];
+  for (int n = 2; n <= 25; n++) {
+    RP_CLEANUP(rp_text_free) rp_text script = {0};
+    rp_error err = {0};
+    rp_canvas canvas;
+    double width = -1, height = -1;
+    assert_ok(rp_figure_ranks(many, n, 4, "A state.", &script, &canvas, &err), err);
+    assert_int_equal(canvas.width, n - 1 <= 9 ? 241 : 505);
+    assert_true(canvas.height < (n - 1 <= 9 ? 400 : 505));
+    assert_int_equal(sscanf(strstr(rp_text_string(&script), "panels_width = "), "panels_width = %lf panels_height = %lf", &width, &height), 2);
+    assert_true(width > 0 && 34 + width <= canvas.width - 8);
+    assert_true(height > 0 && height < canvas.height - 60);
+    /* the title of the y axes: 17 characters of 4 points, as high as the panels or a little higher */
+    assert_true(strstr(rp_text_string(&script), "y_title = 'rank by the other criterion'") == NULL || height > 27 * 4);
+  }
+}
+
+static const double EQUAL_RANKS[] = {2, 2, NAN, 2};
+static void criteria_that_tell_no_filters_apart_can_be_drawn(void **unused) {
+  (void)unused;
+  const rp_ranking rankings[] = {{"constant", EQUAL_RANKS, X_DROPS, NAN}, {"other", EQUAL_RANKS, Y_DROPS, NAN}, {"mine", X_RANKS, X_DROPS, NAN}};
+  drawing drawn = a_drawing_of(TWO_SEEDS, 1);
+  for (int n = 2; n <= 3; n++) {
+    rp_plot_options options = {.format = RP_PLOT_SVG, .folder = drawn.folder, .written = keep_path, .user = &drawn};
+    rp_error err = {0};
+    size_t size;
+    drawn.n_written = 0;
+    assert_ok(rp_plot_ranks(rankings, n, 4, "constant", "A state.", &options, &err), err);
+    char *svg = contents(&drawn, 0, &size);
+    assert_has(svg, "ρ –  ∩ 100 %");
+    assert_has(svg, "one scores all filters alike");
+    assert_lacks(svg, "nan");
+    free(svg);
+  }
+  done_with(&drawn);
+}
+
+/* File systems take 255 bytes. Names that differ only in what is cut off stay apart, and a name stays the same from call to call. */
+static void very_long_names_of_files_are_cut_and_stay_apart(void **unused) {
+  (void)unused;
+  char what[2][601] = {{0}};
+  drawing drawn = a_drawing_of(TWO_SEEDS, 1);
+  for (int i = 0; i < 2; i++)
+    for (int j = 0; j < 300; j++) memcpy(what[i] + 2 * j, "é", 2);
+  memcpy(what[1] + 598, "ü", 2);
+  rp_plot_options options = {.format = RP_PLOT_SVG, .folder = drawn.folder, .written = keep_path, .user = &drawn};
+  rp_error err = {0};
+  const char *const names[] = {what[0], what[1], what[0]};
+  for (int i = 0; i < 3; i++) assert_ok(rp_plot_ranks(THREE_RANKINGS, 3, 4, names[i], "A state.", &options, &err), err);
+  assert_string_not_equal(drawn.written[0], drawn.written[1]);
+  assert_string_equal(drawn.written[0], drawn.written[2]);
+  done_with(&drawn);
+}
+
 static void more_rankings_than_panels_are_counted(void **unused) {
   (void)unused;
   RP_CLEANUP(rp_text_free) rp_text script = {0};
   rp_error err = {0};
-  double height;
+  rp_canvas canvas;
   rp_ranking many[28];
   for (int i = 0; i < 28; i++) many[i] = THREE_RANKINGS[i % 3];
-  assert_ok(rp_figure_ranks(many, 28, 4, "A state.", &script, &height, &err), err);
+  assert_ok(rp_figure_ranks(many, 28, 4, "A state.", &script, &canvas, &err), err);
   assert_has(rp_text_string(&script), "n_panels = 24\n");
-  assert_has(rp_text_string(&script), "not shown.");
+  assert_has(rp_text_string(&script), "3 more criteria");
 }
 
 static void long_labels_are_wrapped_at_separators_and_cut_with_an_ellipsis(void **unused) {
@@ -381,6 +461,19 @@ static void long_labels_are_wrapped_at_separators_and_cut_with_an_ellipsis(void 
   rp_text_free(&text);
   assert_int_equal(rp_script_wrap(&text, "äöüäöüäöüäöü", 6, 1), 1);
   assert_string_equal(rp_text_string(&text), "äöüäö…");
+  rp_text_free(&text);
+  /* blanks before brackets, brackets before other separators; a cut keeps what there is room for */
+  assert_int_equal(rp_script_wrap(&text, "ranker=ortho variant=authors", 22, 3), 2);
+  assert_string_equal(rp_text_string(&text), "ranker=ortho\nvariant=authors");
+  rp_text_free(&text);
+  assert_int_equal(rp_script_wrap(&text, "ranker=ortho(variant=authors) p=10", 22, 3), 2);
+  assert_string_equal(rp_text_string(&text), "ranker=ortho\n(variant=authors) p=10");
+  rp_text_free(&text);
+  assert_int_equal(rp_script_wrap(&text, "ranker=oracle-accuracy p=10", 22, 3), 2);
+  assert_string_equal(rp_text_string(&text), "ranker=oracle-accuracy\np=10");
+  rp_text_free(&text);
+  assert_int_equal(rp_script_wrap(&text, "ortho variant=authors", 17, 1), 1);
+  assert_string_equal(rp_text_string(&text), "ortho variant=au…");
   rp_text_free(&text);
   assert_int_equal(rp_script_wrap(&text, "short", 10, 2), 1);
   assert_string_equal(rp_text_string(&text), "short");
@@ -404,6 +497,10 @@ int main(void) {
       cmocka_unit_test(the_script_has_means_ranges_and_phases),
       cmocka_unit_test(ranks_are_told_apart_by_who_drops_the_filter),
       cmocka_unit_test(ranks_are_drawn_in_every_format_with_all_names_as_they_are),
+      cmocka_unit_test(titles_of_panels_show_all_options),
+      cmocka_unit_test(rankings_of_any_number_make_a_figure_that_fits_a_page),
+      cmocka_unit_test(criteria_that_tell_no_filters_apart_can_be_drawn),
+      cmocka_unit_test(very_long_names_of_files_are_cut_and_stay_apart),
       cmocka_unit_test(more_rankings_than_panels_are_counted),
       cmocka_unit_test(long_labels_are_wrapped_at_separators_and_cut_with_an_ellipsis),
   };
