@@ -1,5 +1,6 @@
 /* figure_accuracy.c: accuracy per epoch, as in figure 1 of the paper: train and test panels, mean and range over seeds, sub-network phases
- * shaded. */
+ * shaded. The ranges of few arms are bands; those of more would cover each other and are bars, each arm's at epochs of its own, and side by
+ * side at the end. */
 #include "plots/script.h"
 
 #include "core/base/memory.h"
@@ -11,7 +12,8 @@
 
 /* Okabe and Ito's palette without its yellow, which is too light for a line on white; black is the baseline's. */
 static const char *const COLOURS[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
-enum { N_COLOURS = sizeof COLOURS / sizeof *COLOURS, MOST_LINES = 7, MOST_PHASES = 64, LABEL_WIDTH = 48 };
+enum { N_COLOURS = sizeof COLOURS / sizeof *COLOURS, MOST_LINES = 7, MOST_BANDS = 3, MOST_PHASES = 64, LABEL_WIDTH = 48 };
+enum { SHORT_GAPS = 6 }; /* dash type that accuracy.gp defines */
 static const char BASELINE_COLOUR[] = "#000000", PUBLISHED_COLOUR[] = "#707070", PHASE_COLOUR[] = "#d9d9d9";
 
 /* What is drawn of the whole figure. */
@@ -19,8 +21,9 @@ typedef struct {
   rp_seed_value *train, *test; /* of one epoch of one arm; [trials] */
   int fewest, most;            /* seeds at any epoch */
   int last_epoch;
-  int n_bands;      /* epochs with more than one seed */
-  double lowest[2]; /* train and test accuracy in % from the first twentieth of the run on; at most 95 */
+  int n_ranges;      /* epochs with more than one seed */
+  double lowest[2];  /* train and test accuracy in % from the first twentieth of the run on; at most 95 */
+  double highest[2]; /* of the whole run */
 } summary_of_figure;
 
 static int is_of_arm(const rp_figure_data *data, int row, const char *arm) {
@@ -57,9 +60,11 @@ static rp_status write_epoch(const rp_figure_data *data, const char *arm, int ep
   RP_TRY(rp_summarise(figure->test, n, &test, err));
   if (test.n && (figure->most == 0 || test.n < figure->fewest)) figure->fewest = test.n;
   if (test.n > figure->most) figure->most = test.n;
-  figure->n_bands += test.n > 1;
+  figure->n_ranges += test.n > 1;
+  figure->highest[0] = fmax(figure->highest[0], 100 * train.max); /* fmax and fmin pass over NaN */
+  figure->highest[1] = fmax(figure->highest[1], 100 * test.max);
   if (20 * epoch >= last_epoch) {
-    figure->lowest[0] = fmin(figure->lowest[0], 100 * train.min); /* fmin passes over NaN */
+    figure->lowest[0] = fmin(figure->lowest[0], 100 * train.min);
     figure->lowest[1] = fmin(figure->lowest[1], 100 * test.min);
   }
   rp_text_format(script, "%d", epoch);
@@ -77,6 +82,19 @@ static rp_status write_arms(const rp_figure_data *data, const rp_figure_arm *arm
     int last = last_epoch_of(data, arms[i].name);
     if (last > figure->last_epoch) figure->last_epoch = last;
     for (int epoch = 1; epoch <= last; epoch++) RP_TRY(write_epoch(data, arms[i].name, epoch, last, figure, script, err));
+    rp_text_add(script, "\n\n");
+  }
+  rp_text_add(script, "EOD\n");
+  return RP_OK;
+}
+
+/* Each arm's last epoch once more, likewise. */
+static rp_status write_ends(const rp_figure_data *data, const rp_figure_arm *arms, int n, summary_of_figure *figure, rp_text *script,
+                            rp_error *err) {
+  rp_text_add(script, "$ends << EOD\n");
+  for (int i = 0; i < n; i++) {
+    int last = last_epoch_of(data, arms[i].name);
+    RP_TRY(write_epoch(data, arms[i].name, last, last, figure, script, err));
     rp_text_add(script, "\n\n");
   }
   rp_text_add(script, "EOD\n");
@@ -135,7 +153,7 @@ static int write_phases(const rp_figure_data *data, const rp_figure_arm *arms, i
 
 /* A datablock for each published series of a panel, empty where it is not wanted: epoch, accuracy in %. Lines of the file:
  * figure,panel,series,epoch,value. */
-static void write_published(int wanted, rp_text *script) {
+static void write_published(int wanted, summary_of_figure *figure, rp_text *script) {
   static const char *const panels[] = {"train", "test"}, *const series[] = {"standard", "repr_oracle"};
   for (int p = 0; p < 2; p++)
     for (int s = 0; s < 2; s++) {
@@ -144,8 +162,9 @@ static void write_published(int wanted, rp_text *script) {
       rp_text_format(script, "$published_%s_%s << EOD\n", panels[p], series[s]);
       for (const char *line = rp_embedded_plots_published_csv; wanted && *line; line += strcspn(line, "\n"), line += *line == '\n') {
         double epoch, value;
-        if (strncmp(line, start, length) == 0 && sscanf(line + length, "%lf,%lf", &epoch, &value) == 2)
-          rp_text_format(script, "%g %g\n", epoch, 100 * value);
+        if (strncmp(line, start, length) != 0 || sscanf(line + length, "%lf,%lf", &epoch, &value) != 2) continue;
+        rp_text_format(script, "%g %g\n", epoch, 100 * value);
+        figure->highest[p] = fmax(figure->highest[p], 100 * value);
       }
       rp_text_add(script, "EOD\n");
     }
@@ -161,6 +180,7 @@ static void free_labels(labels *all) {
   for (int i = 0; i < MOST_LINES; i++) rp_text_free(&all->text[i]);
 }
 
+/* Lines of colours that are about as dark as each other are solid and dashed, once there are several. */
 static void write_style(const rp_figure_arm *arms, int n, labels *texts, rp_legend_entry *entries) {
   int n_baselines = 0, n_others = 0;
   for (int i = 0; i < n; i++) {
@@ -168,15 +188,19 @@ static void write_style(const rp_figure_arm *arms, int n, labels *texts, rp_lege
     entries[i] = (rp_legend_entry){rp_text_string(&texts->text[i]), BASELINE_COLOUR, 1, RP_LEGEND_LINE};
     if (arms[i].is_baseline)
       entries[i].dash = 1 + n_baselines++;
-    else
+    else {
+      entries[i].dash = n > MOST_BANDS && n_others % 2 ? SHORT_GAPS : 1;
       entries[i].colour = COLOURS[n_others++ % N_COLOURS];
+    }
   }
 }
 
 static void write_captions(const rp_figure_data *data, const summary_of_figure *figure, int n_shown, int n_arms, rp_text *captions) {
-  rp_text_add(captions, figure->n_bands ? "Lines: mean over " : "");
+  rp_text_add(captions, figure->n_ranges ? "Lines: mean over " : "");
   rp_script_seeds(captions, figure->fewest, figure->most);
-  rp_text_add(captions, figure->n_bands ? "; bands: range." : ".");
+  rp_text_add(captions, !figure->n_ranges       ? "."
+                        : n_shown <= MOST_BANDS ? "; bands: range."
+                                                : "; bars: range (right: last epoch).");
   if (n_shown < n_arms) rp_text_format(captions, " %d of %d arms shown.", n_shown, n_arms);
   rp_script_provenance(captions, &data->trials);
 }
@@ -212,11 +236,14 @@ rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, double
   int n = n_arms < MOST_LINES ? n_arms : MOST_LINES;
   summary_of_figure figure = {.train = train, .test = test, .lowest = {95, 95}};
   RP_TRY(write_arms(data, arms, n, &figure, script, err));
-  write_published(data->options->paper, script);
+  RP_TRY(write_ends(data, arms, n, &figure, script, err));
+  write_published(data->options->paper, &figure, script);
   int n_phases = write_phases(data, arms, n, script);
   double legend = write_legend(data, arms, n, n_arms, n_phases, &figure, script);
-  rp_text_format(script, "n_arms = %d\npaper = %d\nlast_epoch = %d\nbelow = %g\nlowest_train = %g\nlowest_test = %g\n", n,
-                 data->options->paper, figure.last_epoch, legend, figure.lowest[0], figure.lowest[1]);
+  rp_text_format(script, "n_arms = %d\npaper = %d\nlast_epoch = %d\nbelow = %g\nbands = %d\nbars = %d\n", n, data->options->paper,
+                 figure.last_epoch, legend, figure.n_ranges && n <= MOST_BANDS, figure.n_ranges && n > MOST_BANDS);
+  rp_text_format(script, "lowest_train = %g\nlowest_test = %g\nhighest_train = %g\nhighest_test = %g\n", figure.lowest[0],
+                 figure.lowest[1], figure.highest[0], figure.highest[1]);
   *height = legend + 24 + 2 * 100 + 8 + 8; /* axis, panels, gap, top: as in accuracy.gp */
   return rp_text_check(script, err);
 }

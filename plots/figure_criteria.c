@@ -1,4 +1,5 @@
-/* figure_criteria.c: arms side by side: a dot per seed, the mean, and the baseline's mean and range to compare with. */
+/* figure_criteria.c: arms side by side: a dot per seed and the mean; the baselines first, whose mean and range go on behind the arms that are
+ * compared with them. */
 #include "plots/script.h"
 
 #include "core/base/memory.h"
@@ -7,14 +8,16 @@
 #include <math.h>
 #include <string.h>
 
-enum { LABEL_WIDTH = 22, LABEL_LINES = 3, MOST_ROWS = 40 };
-static const char DOT_COLOUR[] = "#0072b2", MEAN_COLOUR[] = "#e69f00", BASELINE_COLOUR[] = "#000000", RANGE_COLOUR[] = "#d9d9d9";
+enum { LABEL_WIDTH = 24, LABEL_LINES = 3, MOST_ROWS = 40 };
+static const char DOT_COLOUR[] = "#0072b2", MEAN_COLOUR[] = "#e69f00", BASELINE_COLOUR[] = "#000000", RANGE_COLOUR[] = "#d0d0d0";
+static const double CHARACTER_POINTS = 4.3;
 
 /* What the captions say. */
 typedef struct {
   int fewest, most;               /* seeds of an arm */
   int fewest_epochs, most_epochs; /* that headlines average */
   int n_rows, n_lines, n_left_out;
+  int n_compared; /* rows with results that are no baselines */
   double rows_height;
   int longest_label;
   rp_summary baseline; /* of the rows since baseline_top; n = 0 = none yet */
@@ -96,11 +99,11 @@ static int is_same(const rp_summary *a, const rp_summary *b) {
 }
 
 /* One arm; y counts points downwards from the top of the panel. */
-static rp_status write_row(const rp_figure_data *data, const char *arm, rp_seed_value *values, rp_seed_value *baselines, comparison *all,
-                           row_texts *rows, rp_error *err) {
+static rp_status write_row(const rp_figure_data *data, const rp_figure_arm *arm, rp_seed_value *values, rp_seed_value *baselines,
+                           comparison *all, row_texts *rows, rp_error *err) {
   rp_summary summary, baseline;
   int n_values, n_baselines;
-  collect(&data->trials, arm, values, &n_values, baselines, &n_baselines, all);
+  collect(&data->trials, arm->name, values, &n_values, baselines, &n_baselines, all);
   RP_TRY(rp_summarise(values, n_values, &summary, err));
   RP_TRY(rp_summarise(baselines, n_baselines, &baseline, err));
   if (!is_same(&baseline, &all->baseline)) {
@@ -108,8 +111,9 @@ static rp_status write_row(const rp_figure_data *data, const char *arm, rp_seed_
     all->baseline = baseline;
     all->baseline_top = all->rows_height;
   }
-  double row_height = write_label(arm, summary.n > 0, all, &rows->labels), y = all->rows_height + row_height / 2;
+  double row_height = write_label(arm->name, summary.n > 0, all, &rows->labels), y = all->rows_height + row_height / 2;
   all->n_rows++;
+  all->n_compared += summary.n > 0 && !arm->is_baseline;
   all->rows_height += row_height;
   for (int i = 0; i < n_values; i++)
     if (!isnan(values[i].value)) rp_text_format(&rows->seeds, "%.6g %g\n", 100 * values[i].value, y);
@@ -155,7 +159,7 @@ static void write_script(const rp_figure_data *data, const comparison *all, cons
   add_block(script, "baselines", &rows->baselines);
   double legend = write_legend(data, all, script);
   rp_text_format(script, "below = %g\npanel = %g\nlabel_points = %g\nseed_colour = '%s'\nmean_colour = '%s'\nrange_colour = '%s'\n", legend,
-                 all->rows_height, 10 + 4.5 * all->longest_label, DOT_COLOUR, MEAN_COLOUR, RANGE_COLOUR);
+                 all->rows_height, 10 + CHARACTER_POINTS * all->longest_label, DOT_COLOUR, MEAN_COLOUR, RANGE_COLOUR);
   *height = legend + 24 + all->rows_height + 6; /* axis, panel, top: as in criteria.gp */
 }
 
@@ -170,14 +174,13 @@ rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, double
   RP_TRY(rp_allocate((size_t)data->trials.n, sizeof *baselines, &baselines, err));
   int n_arms = rp_figure_arms(&data->trials, arms);
   for (int i = 0; i < n_arms; i++) {
-    if (arms[i].is_baseline) continue;
     if (all.n_rows == MOST_ROWS)
       all.n_left_out++;
     else
-      RP_TRY(write_row(data, arms[i].name, values, baselines, &all, &rows, err));
+      RP_TRY(write_row(data, &arms[i], values, baselines, &all, &rows, err));
   }
   finish_baseline(&all, all.rows_height, &rows.baselines);
-  *fits = all.most > 0;
+  *fits = all.n_compared > 0;
   if (!*fits) return RP_OK;
   write_script(data, &all, &rows, script, height);
   return rp_text_check(script, err);

@@ -139,6 +139,7 @@ static void figures_say_axes_arms_and_how_many_seeds(void **unused) {
   assert_has(svg, "test accuracy (%)");
   assert_has(svg, "ortho_p=30");
   assert_has(svg, "Mean of the last 3–5 epochs; n = 2 seeds.");
+  assert_has(svg, ">baseline<"); /* a row of its own; the legend says "baseline, mean" */
   free(svg);
 }
 
@@ -208,12 +209,26 @@ static double perfect(int seed, int epoch) {
   (void)seed, (void)epoch;
   return 1;
 }
+static double by_chance(int seed, int epoch) {
+  (void)seed, (void)epoch;
+  return 0.1;
+}
+static double never(int seed, int epoch) {
+  (void)seed, (void)epoch;
+  return 0;
+}
 static void accuracies_that_are_all_equal_can_be_drawn(void **unused) {
   (void)unused;
+  double (*const constants[])(int, int) = {perfect, by_chance, never};
+  const char *const ticks[] = {"100</text>", "10</text>", "0</text>"}, *const figures[] = {"accuracy", "criteria"};
   synthetic_trial trials[] = {BASELINE(1), REPR(1)};
-  trials[0].test_acc = trials[1].test_acc = perfect;
-  free(svg_of(trials, 2, "accuracy", 0));
-  free(svg_of(trials, 2, "criteria", 0));
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 2; j++) {
+      trials[0].test_acc = trials[1].test_acc = constants[i];
+      char *svg = svg_of(trials, 2, figures[j], 0);
+      assert_has(svg, ticks[i]);
+      free(svg);
+    }
 }
 
 static void more_arms_than_lines_that_can_be_told_apart_are_counted(void **unused) {
@@ -230,6 +245,30 @@ static void more_arms_than_lines_that_can_be_told_apart_are_counted(void **unuse
   free(svg);
   svg = svg_of(trials, 12, "criteria", 0);
   assert_has(svg, "arm 11");
+  free(svg);
+}
+
+/* Bands of more arms than three cover each other; with one seed there is nothing to show of a range. */
+static void the_ranges_of_few_arms_are_bands_those_of_more_are_bars(void **unused) {
+  (void)unused;
+  synthetic_trial trials[8] = {BASELINE(1), BASELINE(2)};
+  static char names[3][16];
+  for (int i = 0; i < 6; i++) {
+    trials[2 + i] = (synthetic_trial)REPR(1 + i % 2);
+    snprintf(names[i / 2], sizeof names[0], "arm %d", i / 2);
+    trials[2 + i].arm = names[i / 2];
+  }
+  char *svg = svg_of(trials, 6, "accuracy", 0); /* the baseline and two */
+  assert_has(svg, "Lines: mean over n = 2 seeds; bands: range.");
+  free(svg);
+  svg = svg_of(trials, 8, "accuracy", 0);
+  assert_has(svg, "Lines: mean over n = 2 seeds; bars: range (right: last epoch).");
+  assert_has(svg, "sub-network phase");
+  free(svg);
+  for (int i = 0; i < 4; i++) trials[i] = trials[2 * i];
+  svg = svg_of(trials, 4, "accuracy", 0);
+  assert_has(svg, "n = 1 seed.");
+  assert_lacks(svg, "range");
   free(svg);
 }
 
@@ -305,6 +344,8 @@ static void the_script_has_means_ranges_and_phases(void **unused) {
   assert_ok(rp_figure_accuracy(&data, &script, &height, &fits, &err), err);
   assert_true(fits);
   assert_has(rp_text_string(&script), "\n3 66.5 66 67 56.5 56 57\n"); /* train is test + 0.1 */
+  /* the last epochs: 7 of the baseline, 0.51 + 0.07 and 0.52 + 0.07, and 7 of the other */
+  assert_has(rp_text_string(&script), "$ends << EOD\n7 68.5 68 69 58.5 58 59\n\n\n7 70.5 70 71 60.5 60 61\n\n\nEOD\n");
   assert_has(rp_text_string(&script), "phase_from[1] = 2\nphase_to[1] = 4\n");
   assert_has(rp_text_string(&script), "n_phases = 1\n");
   assert_has(rp_text_string(&script), "$published_test_standard << EOD\n1 52\n"); /* .520 at the paper's epoch 0 */
@@ -491,6 +532,7 @@ int main(void) {
       cmocka_unit_test(a_single_epoch_can_be_drawn),
       cmocka_unit_test(accuracies_that_are_all_equal_can_be_drawn),
       cmocka_unit_test(more_arms_than_lines_that_can_be_told_apart_are_counted),
+      cmocka_unit_test(the_ranges_of_few_arms_are_bands_those_of_more_are_bars),
       cmocka_unit_test(what_cannot_be_drawn_is_an_error_that_says_why),
       cmocka_unit_test(a_missing_gnuplot_is_said_to_be_missing),
       cmocka_unit_test(what_gnuplot_says_when_it_fails_is_passed_on),
