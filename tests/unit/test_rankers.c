@@ -88,6 +88,22 @@ static void ortho_by_dimension_divides_by_what_random_vectors_of_that_length_hav
   assert_scores_of_deep("ortho", "dimension on", (double[]){-(c01 + c02) / 3 * wide, -(c01 + c12) / 3 * wide, -(c02 + c12) / 3 * wide});
 }
 
+static void ortho_by_dimension_does_so_in_each_variant_at_each_level(void **unused) {
+  (void)unused;
+  const double pi = acos(-1), r = sqrt(0.5), wide = sqrt(2 * pi), c01 = 3 / sqrt(26 * 5), c02 = 9 / sqrt(26 * 6), c12 = 2 / sqrt(5 * 6);
+  assert_scores("ortho", "dimension on variant signed", (double[F]){-0.2 / 3 * sqrt(pi), 0.6 / 3 * sqrt(pi), -0.8 / 3 * sqrt(pi), 0, 0, 0});
+  assert_scores_of_deep("ortho", "dimension on variant signed",
+                        (double[]){-(c02 - c01) / 3 * wide, -(c12 - c01) / 3 * wide, -(c02 + c12) / 3 * wide});
+  /* the absolute values of the sums −3 + 9, −3 + 2 and 9 + 2 */
+  assert_scores_of_deep("ortho", "dimension on variant authors",
+                        (double[]){-6 / 37.0 / 3 * wide, -1 / 37.0 / 3 * wide, -11 / 37.0 / 3 * wide});
+  assert_scores_of_deep("ortho", "dimension on level kernel variant signed",
+                        (double[]){-(0.2 + r) / 6 * sqrt(pi), -(-0.6 + r) / 6 * sqrt(pi), -(0.8 + 2 * r) / 6 * sqrt(pi)});
+  assert_scores_of_deep(
+      "ortho", "dimension on level kernel variant authors",
+      (double[]){-(5 / 30.0 + 1 / 7.0) / 6 * sqrt(pi), -(3 / 30.0 + 2 / 7.0) / 6 * sqrt(pi), -(8 / 30.0 + 3 / 7.0) / 6 * sqrt(pi)});
+}
+
 /* Filters 0 and 1 are equal, 2 is orthogonal to them, 3 has .6, .6 and .8. First goes 3 (2.0 of J = 4), then the later of the equal ones
  * (1.0); nothing overlaps then. */
 static void of_two_equal_filters_sequential_ortho_takes_only_one(void **unused) {
@@ -98,6 +114,31 @@ static void of_two_equal_filters_sequential_ortho_takes_only_one(void **unused) 
   assert_scores_of_pairs("ortho", "sequential on level kernel", equal, 4, (double[]){0, -1.0 / 4, 0, -2.0 / 4});
   assert_scores_of_pairs("ortho", "sequential on", first_is_smaller, 4, (double[]){-1.0 / 4, 0, 0, -2.0 / 4});
   assert_scores_of_pairs("ortho", "sequential on dimension on", equal, 4, (double[]){0, -sqrt(acos(-1)) / 4, 0, -sqrt(acos(-1)) / 2});
+}
+
+/* Sums over both channels as in ortho_of_kernels_compares_channel_by_channel_and_averages: filter 2 overlaps most and goes first. In
+ * channel 1 nothing overlaps then; in channel 0 filters 0 and 1 do, with each other: the smaller one, 1, goes. */
+static void sequential_ortho_of_kernels_takes_a_filter_out_of_every_channel(void **unused) {
+  (void)unused;
+  const double r = sqrt(0.5);
+  assert_scores_of_deep("ortho", "sequential on level kernel", (double[]){0, -0.6 / 6, -(0.8 + 2 * r) / 6});
+  assert_scores_of_deep("ortho", "sequential on level kernel variant authors", (double[]){0, -3 / 30.0 / 6, -(8 / 30.0 + 3 / 7.0) / 6});
+  /* last is filter 0, with nothing, but must not come before filter 1 */
+  assert_scores_of_deep("ortho", "sequential on level kernel variant signed", (double[]){0.6 / 6, 0.6 / 6, -(0.8 + 2 * r) / 6});
+  assert_scores_of_deep("ortho", "sequential on level kernel dimension on",
+                        (double[]){0, -0.6 / 6 * sqrt(acos(-1)), -(0.8 + 2 * r) / 6 * sqrt(acos(-1))});
+}
+
+/* Two filters overlap equally, by 3/5 in channel 0. There filter 1 is the smaller one (1 and 5); all in all filter 0 is (√82 and 5), and
+ * goes first. The authors' norm of channel 0 is 26. */
+static void of_equal_kernels_sequential_ortho_takes_the_smaller_filter(void **unused) {
+  (void)unused;
+  static const float weights[] = {3, 4, 0, 0, /**/ 1, 0, 0, 9};
+  rp_conv_layer layer = CONV("kernels", 2, 2, 1, 2, weights, ALL_ACTIVE);
+  rp_context context = context_of((rp_conv_layer *const[]){&layer}, 1);
+  assert_importances("ortho", "sequential on level kernel", &context, NULL, 0, (double[]){-0.6 / 4, 0});
+  assert_importances("ortho", "sequential on level kernel variant authors", &context, NULL, 0, (double[]){-3 / 26.0 / 4, 0});
+  assert_importances("ortho", "sequential on level kernel variant signed", &context, NULL, 0, (double[]){-0.6 / 4, 0});
 }
 
 /* Dot products 2, −2 and −1, ‖W‖² = 6, J = 3: |−3| takes filter 2; 0 and 1 then have 2 each, and the smaller one goes. */
@@ -307,7 +348,10 @@ int main(void) {
       cmocka_unit_test(ortho_of_kernels_compares_channel_by_channel_and_averages),
       cmocka_unit_test(ortho_of_filters_takes_all_channels_together),
       cmocka_unit_test(ortho_by_dimension_divides_by_what_random_vectors_of_that_length_have),
+      cmocka_unit_test(ortho_by_dimension_does_so_in_each_variant_at_each_level),
       cmocka_unit_test(of_two_equal_filters_sequential_ortho_takes_only_one),
+      cmocka_unit_test(sequential_ortho_of_kernels_takes_a_filter_out_of_every_channel),
+      cmocka_unit_test(of_equal_kernels_sequential_ortho_takes_the_smaller_filter),
       cmocka_unit_test(sequential_ortho_of_the_authors_keeps_their_norm),
       cmocka_unit_test(a_filter_of_sequential_ortho_never_gets_less_than_the_one_before_it),
       cmocka_unit_test(l2_is_the_norm_divided_by_the_root_of_the_number_of_weights),
