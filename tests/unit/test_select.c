@@ -197,6 +197,24 @@ static void rule_13_a_skipped_layer_drops_none_and_its_quota_is_not_moved(void *
   assert_int_equal(record.limits_used, 2);
 }
 
+/* 2 of conv1's 4 would be too many where 3 stay, 3 of conv2's 6 are not. */
+static void rule_13_limits_do_not_bind_the_quota_of_a_skipped_layer(void **unused) {
+  (void)unused;
+  uint8_t set[F];
+  uint32_t lowest[2], highest[2];
+  int count;
+  rp_error err = {0};
+  rp_selection how = drop("50");
+  how.scope = RP_SCOPE_LAYER;
+  how.keep_at_least = 3;
+  how.skip = (uint8_t[]){1, 0};
+  assert_ok(rp_selection_count(&COUNTS, &how, NULL, &count, lowest, highest, &err), err);
+  assert_int_equal(count, 3);
+  assert_true(lowest[0] == 0 && highest[0] == 0 && lowest[1] == 3 && highest[1] == 3);
+  assert_int_equal(select_into(&how, RISING, ALL, set).limits_used, 2);
+  assert_set(set, "....xxx...");
+}
+
 static void rule_13_limits_change_which_filters_go_not_how_many(void **unused) {
   (void)unused;
   uint8_t set[F];
@@ -238,9 +256,18 @@ static void rule_13_a_second_drop_before_a_regrow_drops_as_many_again(void **unu
   uint8_t set[F];
   uint8_t active[F] = {0, 0, 1, 1, 0, 1, 1, 1, 1, 1};
   rp_selection how = drop("30");
-  assert_int_equal(select_into(&how, RISING, active, set).count, 3);
+  rp_selection_record record = select_into(&how, RISING, active, set);
+  assert_int_equal(record.count, 3);
   /* keep_at_least holds filter 3: only one of conv1's two may go */
   assert_set(set, "..x..xx...");
+  assert_int_equal(record.limits_used, 1);
+  /* of the worst five (2, 3, 5, 6, 7) two are of conv1, and stay */
+  how.p = percent("50");
+  how.skip = (uint8_t[]){1, 0};
+  how.keep_at_least = 0;
+  record = select_into(&how, RISING, active, set);
+  assert_set(set, ".....xxxxx");
+  assert_int_equal(record.limits_used, 2);
 }
 
 static void rule_13_drop_at_most_counts_earlier_drops(void **unused) {
@@ -249,8 +276,55 @@ static void rule_13_drop_at_most_counts_earlier_drops(void **unused) {
   uint8_t active[F] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   rp_selection how = drop("20");
   how.drop_at_most = percent("50"); /* 2 of conv1, one of which is gone */
-  select_into(&how, RISING, active, set);
+  assert_int_equal(select_into(&how, RISING, active, set).limits_used, 1);
   assert_set(set, ".x..x.....");
+}
+
+/* 1 of conv1's 4 and 1 of conv2's 6 once more, after filters 0 and 4. */
+static void rule_13_with_scope_layer_a_second_drop_takes_each_layers_quota_again(void **unused) {
+  (void)unused;
+  uint8_t set[F];
+  const uint8_t active[F] = {0, 1, 1, 1, 0, 1, 1, 1, 1, 1}, gone[F] = {1, 0, 0, 0, 1};
+  int count;
+  rp_error err = {0};
+  rp_selection how = drop("25");
+  how.scope = RP_SCOPE_LAYER;
+  how.keep_at_least = 2;
+  assert_int_equal(select_into(&how, RISING, active, set).limits_used, 0);
+  assert_set(set, ".x...x....");
+  how.keep_at_least = 3;
+  assert_fails(rp_selection_count(&COUNTS, &how, gone, &count, NULL, NULL, &err), RP_EINPUT, err,
+               "layer conv1: 1 of its 4 filters are to be dropped, but the limits leave 0 (1 dropped before, keep_at_least 3");
+
+  how.keep_at_least = 0;
+  how.drop_at_most = percent("50"); /* 2 of conv1, 3 of conv2 */
+  select_into(&how, RISING, active, set);
+  assert_set(set, ".x...x....");
+  how.drop_at_most = percent("49");
+  assert_fails(
+      rp_selection_count(&COUNTS, &how, gone, &count, NULL, NULL, &err), RP_EINPUT, err,
+      "layer conv1: 1 of its 4 filters are to be dropped, but the limits leave 0 (1 dropped before, keep_at_least 0, drop_at_most 1 ");
+
+  /* a skipped layer's filters may be gone already, from a drop that did not skip it; another of its quota stays */
+  how.skip = (uint8_t[]){1, 0};
+  assert_int_equal(select_into(&how, RISING, active, set).limits_used, 1);
+  assert_set(set, ".....x....");
+}
+
+static void rule_13_with_scope_layer_drop_at_most_binds_the_first_drop_too(void **unused) {
+  (void)unused;
+  uint8_t set[F];
+  int count;
+  rp_error err = {0};
+  rp_selection how = drop("50");
+  how.scope = RP_SCOPE_LAYER;
+  how.drop_at_most = percent("50");
+  select_into(&how, RISING, ALL, set);
+  assert_set(set, "xx..xxx...");
+  how.drop_at_most = percent("49.9");
+  assert_fails(
+      rp_selection_count(&COUNTS, &how, NULL, &count, NULL, NULL, &err), RP_EINPUT, err,
+      "layer conv1: 2 of its 4 filters are to be dropped, but the limits leave 1 (0 dropped before, keep_at_least 1, drop_at_most 1 ");
 }
 
 static void rule_13_a_count_that_cannot_be_met_is_an_error_with_the_numbers(void **unused) {
@@ -415,10 +489,13 @@ int main(void) {
       cmocka_unit_test(rule_13_the_worst_of_the_whole_net_go),
       cmocka_unit_test(rule_13_with_scope_layer_each_layer_gives_its_own_share),
       cmocka_unit_test(rule_13_a_skipped_layer_drops_none_and_its_quota_is_not_moved),
+      cmocka_unit_test(rule_13_limits_do_not_bind_the_quota_of_a_skipped_layer),
       cmocka_unit_test(rule_13_limits_change_which_filters_go_not_how_many),
       cmocka_unit_test(rule_13_a_share_of_a_layer_that_may_go_is_rounded_down),
       cmocka_unit_test(rule_13_a_second_drop_before_a_regrow_drops_as_many_again),
       cmocka_unit_test(rule_13_drop_at_most_counts_earlier_drops),
+      cmocka_unit_test(rule_13_with_scope_layer_a_second_drop_takes_each_layers_quota_again),
+      cmocka_unit_test(rule_13_with_scope_layer_drop_at_most_binds_the_first_drop_too),
       cmocka_unit_test(rule_13_a_count_that_cannot_be_met_is_an_error_with_the_numbers),
       cmocka_unit_test(rule_13_bounds_per_layer_are_told_before_a_choice),
       cmocka_unit_test(rule_14_ties_are_broken_by_a_draw_that_favours_none),
