@@ -1,7 +1,6 @@
 /* test_score.c: a scoring pass on a small net, held against a plain forward pass in double precision. */
 #include "core/ranking/host.h"
-#include "core/ranking/options.h"
-#include "tests/ranker_files.h"
+#include "tests/criteria.h"
 #include "tests/small_net.h"
 
 #include <fenv.h>
@@ -170,33 +169,76 @@ static void rule_6_an_oracle_without_a_validation_split_is_an_error(void **unuse
   free_bench(b);
 }
 
+/* ---- All criteria of this build -------------------------------------------------------------- */
+
+enum { MOST_CRITERIA = 64 };
+
+/* Each ranker with its defaults, and with every other choice and flag of its options by itself. Layers without a batch norm are taken. */
+typedef struct {
+  int n;
+  criterion list[MOST_CRITERIA];
+} all_criteria;
+
+static void add_criterion(all_criteria *all, const char *ranker, const char *option, const char *value) {
+  char words[160];
+  snprintf(words, sizeof words, "%s %s", option, value);
+  assert_true(all->n < MOST_CRITERIA);
+  all->list[all->n++] = open_criterion(ranker, words);
+}
+
+static void add_variants(all_criteria *all, const char *ranker) {
+  char file[64];
+  snprintf(file, sizeof file, "rankers/%.40s.so", ranker);
+  rp_plugin_description description = describe_plugin(file);
+  for (int i = 0; i < description.n_options; i++) {
+    const char *option = description.options[i].name;
+    if (description.options[i].kind == RP_OPTION_FLAG)
+      add_criterion(all, ranker, option, description.options[i].default_number ? "off" : "on");
+    if (description.options[i].kind != RP_OPTION_CHOICE) continue;
+    char *rest = description.options[i].choices;
+    for (char *choice; (choice = strtok_r(rest, "|", &rest));)
+      if (strcmp(choice, description.options[i].default_text) != 0) add_criterion(all, ranker, option, choice);
+  }
+  rp_plugin_description_free(&description);
+}
+
+static all_criteria *open_all_criteria(void) {
+  all_criteria *all = calloc(1, sizeof *all);
+  assert_non_null(all);
+  char **names;
+  int n_names;
+  rp_error err = {0};
+  assert_ok(rp_plugin_list(built_file("rankers"), &names, &n_names, &err), err);
+  assert_true(n_names >= 15);
+  for (int i = 0; i < n_names; i++) {
+    if (strcmp(names[i], "bn-scale") != 0) add_criterion(all, names[i], "", "");
+    add_variants(all, names[i]);
+    free(names[i]);
+  }
+  free(names);
+  return all;
+}
+
+static void close_all_criteria(all_criteria *all) {
+  for (int i = 0; i < all->n; i++) close_criterion(&all->list[i]);
+  free(all);
+}
+
 static void rule_5_the_test_split_is_read_by_no_criterion(void **unused) {
   (void)unused;
   bench *b = new_bench();
-  static const char *const files[] = {"rankers/oracle-accuracy.so", "rankers/oracle-loss.so", "rankers/l2.so",
-                                      "rankers/taylor.so",          "rankers/ortho.so",       "rankers/random.so"};
   assert_null(b->dataset.images[RP_TEST]); /* reading it would crash */
-  rp_plugin plugins[6];
-  float scores[6][SMALL_F], raw[SMALL_F], alone[SMALL_F];
-  rp_scoring scorings[6];
-  for (int i = 0; i < 6; i++) {
-    plugins[i] = load_plugin(files[i]);
-    scorings[i] = (rp_scoring){.plugin = &plugins[i], .normalise = RP_NORMALISE_LAYER_L2, .scores = scores[i]};
-  }
-  scorings[3].raw = raw;
+  all_criteria *all = open_all_criteria();
+  static float scores[MOST_CRITERIA][SMALL_F];
+  static rp_scoring scorings[MOST_CRITERIA];
   rp_error err = {0};
+  for (int i = 0; i < all->n; i++)
+    scorings[i] = (rp_scoring){.plugin = &all->list[i].plugin, .options = all->list[i].options, .scores = scores[i]};
   for (int data = RP_SCORE_AUTO; data <= RP_SCORE_VALIDATION; data++) {
     b->pass.data.data = data;
-    assert_ok(rp_score(&b->pass, scorings, 6, &err), err);
+    assert_ok(rp_score(&b->pass, scorings, all->n, &err), err);
   }
-  /* One pass for all gives each the bits that it has alone; raw scores are those before normalisation. */
-  for (int i = 0; i < 6; i++) {
-    score_with(b, &plugins[i], NULL, RP_NORMALISE_LAYER_L2, alone);
-    assert_memory_equal(alone, scores[i], sizeof alone);
-  }
-  score_with(b, &plugins[3], NULL, RP_NORMALISE_NONE, alone);
-  assert_memory_equal(alone, raw, sizeof alone);
-  for (int i = 0; i < 6; i++) rp_plugin_free(&plugins[i]);
+  close_all_criteria(all);
   free_bench(b);
 }
 
@@ -312,6 +354,65 @@ static void a_plugin_of_an_older_minor_version_is_shown_what_it_knows(void **unu
   }
   for (int f = 0; f < SMALL_F; f++) assert_near(scores[f], sum, 1e-4 * sum);
   rp_plugin_free(&older);
+  free_bench(b);
+}
+
+enum { MANY = 5010 };
+
+/* More than 5,000 images in either split: the small ones over and over. */
+static void make_many_images(rp_dataset *dataset) {
+  static const uint8_t *images[MANY];
+  static uint8_t labels[MANY];
+  for (int i = 0; i < MANY; i++) {
+    images[i] = dataset->images[RP_TRAIN][i % SMALL_TRAIN];
+    labels[i] = dataset->labels[RP_TRAIN][i % SMALL_TRAIN];
+  }
+  for (int part = RP_TRAIN; part <= RP_VALIDATION; part++)
+    dataset->n[part] = MANY, dataset->images[part] = images, dataset->labels[part] = labels;
+}
+
+static uint32_t n_announced, n_shown, n_ablated;
+
+static int count_shown(void *self, const rp_context *context, const rp_batch *batch, rp_message *message) {
+  (void)self, (void)message;
+  n_announced = context->n_images;
+  n_shown += batch->n_images;
+  return RP_RANKER_OK;
+}
+
+static int count_ablated(void *self, const rp_context *context, float *importance, rp_message *message) {
+  const uint8_t set[SMALL_F] = {1};
+  rp_ablation without = {.size = sizeof without};
+  int status = context->ablate(context, set, &without, message);
+  n_ablated = without.n_images;
+  plain_score(self, context, importance, message);
+  return status;
+}
+
+static void assert_looked_at(bench *b, rp_score_data data, uint32_t n_observed, uint32_t n_ablated_on) {
+  rp_ranker observer = {.observe = count_shown, .score = plain_score}, oracle = {.flags = RP_USES_ABLATION, .score = count_ablated};
+  rp_plugin plugins[] = {own_plugin(&observer), own_plugin(&oracle)};
+  float scores[2][SMALL_F];
+  rp_scoring scorings[] = {{.plugin = &plugins[0], .scores = scores[0]}, {.plugin = &plugins[1], .scores = scores[1]}};
+  rp_error err = {0};
+  n_announced = n_shown = n_ablated = 0;
+  b->pass.data = data;
+  assert_ok(rp_score(&b->pass, scorings, 2, &err), err);
+  assert_int_equal(n_announced, n_observed);
+  assert_int_equal(n_shown, n_observed);
+  assert_int_equal(n_ablated, n_ablated_on);
+}
+
+static void rule_6_criteria_look_at_5000_training_images_or_at_all_of_validation(void **unused) {
+  (void)unused;
+  bench *b = new_bench();
+  make_many_images(&b->dataset);
+  assert_looked_at(b, (rp_score_data){RP_SCORE_AUTO, 0}, 5000, MANY);
+  assert_looked_at(b, (rp_score_data){RP_SCORE_TRAIN, 0}, 5000, 5000);
+  assert_looked_at(b, (rp_score_data){RP_SCORE_VALIDATION, 0}, MANY, MANY);
+  assert_looked_at(b, (rp_score_data){RP_SCORE_AUTO, 5005}, 5005, 5005);
+  b->dataset.n[RP_TRAIN] = 4990; /* min(5,000, n) */
+  assert_looked_at(b, (rp_score_data){RP_SCORE_AUTO, 0}, 4990, MANY);
   free_bench(b);
 }
 
@@ -576,6 +677,27 @@ static void rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate
   free_bench(b);
 }
 
+/* Scores 0 to 7 of conv1, the largest of a filter that is marked but open: it counts as active, for the divisor and for ranks, and is
+ * normalised itself. Σ s = 28, Σ s² = 140. */
+static void rule_12_a_marked_filter_with_an_open_gate_is_active_for_normalisation(void **unused) {
+  (void)unused;
+  const struct {
+    rp_normalise how;
+    double divisor;
+  } cases[] = {
+      {RP_NORMALISE_LAYER_MEAN, 28 / 8.0}, {RP_NORMALISE_LAYER_L2, sqrt(140)}, {RP_NORMALISE_LAYER_MAX, 7}, {RP_NORMALISE_LAYER_RANK, 7}};
+  bench *b = new_bench();
+  b->state->filters[SMALL_K1 - 1].dropped = 1;
+  rp_ranker ranker = {.score = plain_score};
+  rp_plugin plugin = own_plugin(&ranker);
+  float scores[SMALL_F];
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    score_with(b, &plugin, NULL, cases[i].how, scores);
+    for (int f = 0; f < SMALL_K1; f++) assert_near(scores[f], f / cases[i].divisor, 1e-6);
+  }
+  free_bench(b);
+}
+
 /* ---- Several criteria ------------------------------------------------------------------------ */
 
 /* The option of tests/plugins/misbehaves.c that names a deed. */
@@ -606,25 +728,32 @@ static int score_losses(void *self, const rp_context *context, float *importance
   return RP_RANKER_OK;
 }
 
-/* Losses alone ask for no maps and no gradients: in company of taylor, which does, they must come from the same kernels. */
+/* One pass for all gives each the bits that it has alone. Losses alone ask for no maps and no gradients: in company of criteria that do
+ * they must come from the same kernels. */
 static void rule_28_scores_do_not_depend_on_who_else_is_in_the_pass(void **unused) {
   (void)unused;
   bench *b = new_bench();
+  close_filter(b->state, 3);
   rp_ranker losses = {.name = "losses", .create = create_losses, .observe = add_losses, .score = score_losses, .destroy = free};
-  rp_plugin plugins[] = {own_plugin(&losses), load_plugin("rankers/oracle-loss.so"), load_plugin("rankers/taylor.so"),
-                         load_plugin("rankers/random.so"), load_plugin("rankers/oracle-accuracy.so")};
-  enum { N = sizeof plugins / sizeof *plugins };
-  float together[N][SMALL_F], alone[SMALL_F];
-  rp_scoring scorings[N] = {{0}};
+  rp_plugin own = own_plugin(&losses);
+  all_criteria *all = open_all_criteria();
+  static float together[MOST_CRITERIA + 1][SMALL_F], raw[MOST_CRITERIA + 1][SMALL_F];
+  static rp_scoring scorings[MOST_CRITERIA + 1];
+  float alone[SMALL_F];
   rp_error err = {0};
-  for (int i = 0; i < N; i++) scorings[i] = (rp_scoring){.plugin = &plugins[i], .scores = together[i]};
-  assert_ok(rp_score(&b->pass, scorings, N, &err), err);
-  for (int i = 0; i < N; i++) {
-    score_with(b, &plugins[i], NULL, RP_NORMALISE_NONE, alone);
-    assert_memory_equal(together[i], alone, sizeof alone);
+  for (int i = 0; i <= all->n; i++) {
+    scorings[i] = i < all->n ? (rp_scoring){.plugin = &all->list[i].plugin, .options = all->list[i].options} : (rp_scoring){.plugin = &own};
+    scorings[i].normalise = RP_NORMALISE_LAYER_L2, scorings[i].scores = together[i], scorings[i].raw = raw[i];
   }
-  assert_above(together[0][0], 0);
-  for (int i = 1; i < N; i++) rp_plugin_free(&plugins[i]);
+  assert_ok(rp_score(&b->pass, scorings, all->n + 1, &err), err);
+  for (int i = 0; i <= all->n; i++) {
+    score_with(b, scorings[i].plugin, scorings[i].options, RP_NORMALISE_LAYER_L2, alone);
+    if (memcmp(together[i], alone, sizeof alone) != 0) fail_msg("%s has other scores in company", scorings[i].plugin->ranker->name);
+    score_with(b, scorings[i].plugin, scorings[i].options, RP_NORMALISE_NONE, alone); /* raw scores are those before normalisation */
+    if (memcmp(raw[i], alone, sizeof alone) != 0) fail_msg("%s has other raw scores in company", scorings[i].plugin->ranker->name);
+  }
+  assert_above(raw[all->n][0], 0);
+  close_all_criteria(all);
   free_bench(b);
 }
 
@@ -770,6 +899,7 @@ int main(void) {
       cmocka_unit_test(rule_6_taylor_is_the_derivative_by_each_maps_scale_on_the_scoring_images),
       cmocka_unit_test(rule_6_oracles_close_each_gate_on_the_validation_split),
       cmocka_unit_test(rule_6_score_data_and_score_images_change_where_criteria_look),
+      cmocka_unit_test(rule_6_criteria_look_at_5000_training_images_or_at_all_of_validation),
       cmocka_unit_test(rule_6_an_oracle_without_a_validation_split_is_an_error),
       cmocka_unit_test(criteria_of_weights_need_no_data_set),
       cmocka_unit_test(rule_11_maps_logits_losses_and_gradients_are_those_of_a_plain_reference),
@@ -782,6 +912,7 @@ int main(void) {
       cmocka_unit_test(rule_13_the_acting_criterions_worst_filters_are_chosen),
       cmocka_unit_test(rule_14_ties_of_a_drop_are_drawn_for_its_own_cycle),
       cmocka_unit_test(rule_25_a_marked_filter_with_an_open_gate_is_scored_but_no_candidate),
+      cmocka_unit_test(rule_12_a_marked_filter_with_an_open_gate_is_active_for_normalisation),
       cmocka_unit_test(rule_28_scores_do_not_depend_on_who_else_is_in_the_pass),
       cmocka_unit_test(a_failure_that_is_noted_leaves_the_others_their_scores),
       cmocka_unit_test(a_criterion_that_failed_is_called_no_more),
