@@ -174,19 +174,88 @@ static void rule_13_what_cannot_be_met_is_refused_before_anything_is_written(voi
   }
 }
 
-/* 40 % twice before one regrow is 12 of 16; with at most 62.5 % of a layer the second drop would leave it at 10. */
-static void rule_13_drops_that_add_up_beyond_a_limit_are_refused_before_the_run(void **unused) {
-  (void)unused;
+/* 40 % of the filters, twice before one regrow, under the limits of an arm or of --set. */
+#define TWO_DROPS                                                                                                                          \
+  "model: {name: c3, depth: 2, filters: 8}\ndata: {name: shapes, train: 320, validation: 100, test: 100}\n"                                \
+  "train: {epochs: 4, batch: 32}\nscheme: {name: ./twice.yaml}\n"
+
+static void write_twice(void) {
   write_text("twice.yaml",
              "parameters: {limits: {}}\nprogram:\n  - train: 1\n  - drop: {ranker: l2, p: 40, limits: $limits}\n  - train: 1\n"
              "  - drop: {ranker: l2, p: 40, limits: $limits}\n  - train: 1\n  - regrow: {}\n  - train: rest\n");
-  write_text("adds.yaml", "model: {name: c3, depth: 2, filters: 8}\ndata: {name: shapes, train: 320, validation: 100, test: 100}\n"
-                          "train: {epochs: 4, batch: 32}\nscheme: {name: ./twice.yaml, limits: {drop_at_most: 62.5}}\n");
-  expect_text(expect_exit(2, "run adds.yaml --db adds.db"), "6 of 16 filters are to be dropped, but the limits leave 4 in all layers");
+}
+
+/* 40 % twice before one regrow is 12 of 16; with at most 62.5 % of a layer the second drop would leave it at 10. */
+static void rule_13_drops_that_add_up_beyond_a_limit_are_refused_before_the_run(void **unused) {
+  (void)unused;
+  write_twice();
+  write_text("adds.yaml", TWO_DROPS);
+  expect_text(expect_exit(2, "run adds.yaml --db adds.db --set 'scheme.limits={drop_at_most: 62.5}'"),
+              "twice.yaml:6:27: program[3].drop.p: 6 of 16 filters are to be dropped, but the limits leave 4 in all layers");
   assert_int_equal(access("adds.db", F_OK), -1);
   expect_exit(0, "run adds.yaml --db adds.db --jobs 1 --set 'scheme.limits={drop_at_most: 75}'");
   assert_rows("adds.db", "SELECT sum(dropped) FROM v_events WHERE event = 'drop'", "12\n");
   assert_rows("adds.db", "SELECT layer, sum(dropped) FROM v_filters GROUP BY layer ORDER BY layer", "conv1 6\nconv2 6\n");
+}
+
+static void rule_13_with_scope_layer_two_drops_that_add_up_beyond_a_limit_are_refused(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *limit, *where, *text;
+  } REFUSED[] = {{"keep_at_least: 3", "6:27: program[3]", "leave 2 (3 dropped before, keep_at_least 3, drop_at_most 8 filters)"},
+                 {"drop_at_most: 74", "6:27: program[3]", "leave 2 (3 dropped before, keep_at_least 1, drop_at_most 5 filters)"},
+                 {"drop_at_most: 37", "4:27: program[1]", "leave 2 (0 dropped before, keep_at_least 1, drop_at_most 2 filters)"}};
+  write_twice();
+  write_text("beyond.yaml", TWO_DROPS);
+  for (size_t i = 0; i < sizeof REFUSED / sizeof REFUSED[0]; i++) {
+    char arguments[256], text[256];
+    snprintf(arguments, sizeof arguments, "run beyond.yaml --db beyond.db --set 'scheme.limits={scope: layer, %s}'", REFUSED[i].limit);
+    snprintf(text, sizeof text, "twice.yaml:%s.drop.p: layer conv1: 3 of its 8 filters are to be dropped, but the limits %s",
+             REFUSED[i].where, REFUSED[i].text);
+    expect_text(expect_exit(2, arguments), text);
+    assert_int_equal(access("beyond.db", F_OK), -1);
+  }
+}
+
+/* With scope layer 3 of each 8 go twice, which leaves 2: 75 % are gone. */
+static void rule_13_with_scope_layer_two_drops_add_up_to_what_the_limits_allow(void **unused) {
+  (void)unused;
+  write_twice();
+  write_text("layers.yaml", TWO_DROPS "arms:\n"
+                                      "  keep: {scheme.limits: {scope: layer, keep_at_least: 2}}\n"
+                                      "  most: {scheme.limits: {scope: layer, drop_at_most: 75}}\n"
+                                      "  skip: {scheme.limits: {scope: layer, drop_at_most: 75, skip: [conv2]}}\n");
+  expect_exit(0, "run layers.yaml --db layers.db --jobs 1");
+  assert_rows("layers.db", "SELECT arm, cycle, layer, sum(dropped) FROM v_filters WHERE dropped GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+              "keep 1 conv1 3\nkeep 1 conv2 3\nkeep 2 conv1 3\nkeep 2 conv2 3\n"
+              "most 1 conv1 3\nmost 1 conv2 3\nmost 2 conv1 3\nmost 2 conv2 3\n"
+              "skip 1 conv1 3\nskip 2 conv1 3\n");
+  /* no filter twice */
+  assert_rows("layers.db", "SELECT count(*), count(DISTINCT arm || layer || filter) FROM v_filters WHERE dropped", "30 30\n");
+  /* the worst that are left */
+  assert_rows("layers.db",
+              "SELECT count(*) FROM v_filters f JOIN v_filters g USING (arm, cycle, layer) WHERE f.dropped AND g.rank > f.rank AND NOT "
+              "g.dropped",
+              "0\n");
+  /* the skipped layer keeps its worst 3 each time */
+  assert_rows("layers.db", "SELECT arm, cycle, dropped, limits_used FROM v_events WHERE event = 'drop' ORDER BY 1, 2",
+              "keep 1 6 0\nkeep 2 6 0\nmost 1 6 0\nmost 2 6 0\nskip 1 3 3\nskip 2 3 3\n");
+}
+
+/* conv1 has 4 filters, conv2 8: half of conv1 is one more than may go where 3 have to stay. */
+static void rule_13_a_skipped_layer_is_held_to_no_limit(void **unused) {
+  (void)unused;
+  write_text("uneven.yaml",
+             "about: two convolutions of different width\nlayers:\n  - conv: {filters: 4, kernel: 3, relu: on}\n"
+             "  - max_pool: {kernel: 3, stride: 2}\n  - conv: {filters: 8, kernel: 3, relu: on}\n  - fc: {outputs: classes}\n");
+  write_text("skipped.yaml", "model: {name: ./uneven.yaml}\ndata: {name: shapes, train: 320, validation: 100, test: 100}\n"
+                             "train: {epochs: 3, batch: 32}\nscheme: {name: repr, s1: 1, s2: 1, n: 1, p: 50, ranker: l2, limits: {scope: "
+                             "layer, keep_at_least: 3}}\n");
+  expect_text(expect_exit(2, "run skipped.yaml --db skipped.db"),
+              "layer conv1: 2 of its 4 filters are to be dropped, but the limits leave 1");
+  expect_exit(0, "run skipped.yaml --db skipped.db --jobs 1 --set 'scheme.limits={scope: layer, keep_at_least: 3, skip: [conv1]}'");
+  assert_rows("skipped.db", "SELECT layer, sum(dropped) FROM v_filters GROUP BY layer ORDER BY layer", "conv1 0\nconv2 4\n");
+  assert_rows("skipped.db", "SELECT dropped, limits_used FROM v_events WHERE event = 'drop'", "4 2\n");
 }
 
 int main(void) {
@@ -200,6 +269,9 @@ int main(void) {
       cmocka_unit_test(rule_12_a_rankers_own_default_can_be_turned_off),
       cmocka_unit_test(rule_13_what_cannot_be_met_is_refused_before_anything_is_written),
       cmocka_unit_test(rule_13_drops_that_add_up_beyond_a_limit_are_refused_before_the_run),
+      cmocka_unit_test(rule_13_with_scope_layer_two_drops_that_add_up_beyond_a_limit_are_refused),
+      cmocka_unit_test(rule_13_with_scope_layer_two_drops_add_up_to_what_the_limits_allow),
+      cmocka_unit_test(rule_13_a_skipped_layer_is_held_to_no_limit),
   };
   return cmocka_run_group_tests_name("selection", tests, run_arms, leave_work_folder);
 }
