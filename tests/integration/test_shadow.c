@@ -9,18 +9,20 @@
   "train: {epochs: 5, batch: 32, optimizer: {name: momentum, lr: 0.02}}\n"                                                                 \
   "scheme: {name: repr, s1: 1, s2: 1, n: 2, p: 30, limits: {skip: [], drop_at_most: 50}}\n"
 
-/* Five criteria that act, and no shadow: what the others are held against. */
+/* Six criteria that act, and no shadow: what the others are held against. Scores of oracle-accuracy are counts of few images: many are
+ * equal, and draws decide. */
 static const char ARMS[] = "name: arms\n" SMALL "seeds: [1, 2]\n"
                            "arms:\n"
                            "  l2: {scheme.ranker: l2}\n"
                            "  taylor: {scheme.ranker: taylor}\n"
                            "  random: {scheme.ranker: random}\n"
                            "  oracle: {scheme.ranker: oracle-loss}\n"
+                           "  accuracy: {scheme.ranker: oracle-accuracy}\n"
                            "  authors: {scheme.ranker: {name: ortho, variant: authors}}\n";
 
 /* One of them with the others, and itself, as shadows. */
 #define ONE_ARM "name: one\n" SMALL "seeds: [1, 2]\narms: {l2: {scheme.ranker: l2}}\n"
-#define SHADOWS "shadow: [taylor, l2, random, oracle-loss, {name: ortho, variant: authors}]\n"
+#define SHADOWS "shadow: [taylor, l2, random, oracle-loss, oracle-accuracy, {name: ortho, variant: authors}]\n"
 
 static const char STATES[] = "SELECT id, digest, train_loss, test_loss FROM states ORDER BY 1";
 static const char SHADOW_ROWS[] =
@@ -42,6 +44,16 @@ static int count(const char *database, const char *sql) {
   int n = atoi(rows);
   sqlite3_free(rows);
   return n;
+}
+
+/* Of equal scores at a drop one went and another stayed: without a draw, or with another one, other rows would have come out. */
+static void assert_tied(const char *database, const char *ranker, int cycle) {
+  char sql[512];
+  snprintf(sql, sizeof sql,
+           "SELECT count(*) FROM v_filters f JOIN v_filters g USING (trial, cycle, ranker, score) WHERE ranker = '%s' AND cycle = %d AND "
+           "f.dropped AND NOT g.dropped AND g.rank > 0",
+           ranker, cycle);
+  assert_true(count(database, sql) > 0);
 }
 
 /* A list of shadows with tests/plugins/misbehaves.so in one variant for each deed. */
@@ -67,9 +79,10 @@ static void rule_28_a_shadow_says_what_an_arm_with_that_ranker_does(void **unuse
               "2, 3, 4, 5",
               acting);
   sqlite3_free(acting);
+  assert_tied("one.db", "oracle-accuracy", 1);
   /* the acting ranker is no shadow of its own; 16 filters, floor(30 % of 16) = 4 of them, at two drops of two seeds */
   assert_rows("one.db", "SELECT ranker, acting, count(*), sum(dropped) FROM v_filters GROUP BY 1, 2 ORDER BY 2, 1",
-              "oracle-loss 0 64 16\northo 0 64 16\nrandom 0 64 16\ntaylor 0 64 16\nl2 1 64 16\n");
+              "oracle-accuracy 0 64 16\noracle-loss 0 64 16\northo 0 64 16\nrandom 0 64 16\ntaylor 0 64 16\nl2 1 64 16\n");
 }
 
 static void rule_27_shadows_change_no_id_and_no_bit(void **unused) {
@@ -86,9 +99,9 @@ static void shadows_that_are_added_later_are_scored_without_training(void **unus
   assert_int_equal(count("later.db", "SELECT count(*) FROM v_filters WHERE acting = 0"), 0);
   outcome *out = expect_exit(0, "run one.yaml --jobs 1 --db later.db");
   expect_text(out, " 0 states computed");
-  expect_text(out, "shadow rankers: 16 answers, 16 of them computed");
+  expect_text(out, "shadow rankers: 20 answers, 20 of them computed");
   assert_same_rows("one.db", "later.db", SHADOW_ROWS);
-  expect_text(expect_exit(0, "run one.yaml --jobs 1 --db later.db"), "shadow rankers: 16 answers, 0 of them computed");
+  expect_text(expect_exit(0, "run one.yaml --jobs 1 --db later.db"), "shadow rankers: 20 answers, 0 of them computed");
 }
 
 static void a_state_whose_checkpoint_is_gone_is_computed_again_for_its_shadows(void **unused) {
@@ -132,16 +145,18 @@ static void rule_28_equal_shadows_of_two_experiments_are_scored_once_and_seen_by
  */
 static void rule_28_scores_serve_drops_of_any_p(void **unused) {
   (void)unused;
-  write_text("sweep.yaml", "name: sweep\n" SMALL "sweep: {scheme.p: [10, 20, 40]}\nshadow: [taylor, oracle-loss, random]\n");
-  write_text("forty.yaml", "name: forty\n" SMALL "sweep: {scheme.p: [40]}\nshadow: [taylor, oracle-loss, random]\n");
+  write_text("sweep.yaml",
+             "name: sweep\n" SMALL "sweep: {scheme.p: [10, 20, 40]}\nshadow: [taylor, oracle-loss, oracle-accuracy, random]\n");
+  write_text("forty.yaml", "name: forty\n" SMALL "sweep: {scheme.p: [40]}\nshadow: [taylor, oracle-loss, oracle-accuracy, random]\n");
   outcome *out = expect_exit(0, "run sweep.yaml --jobs 2 --db sweep.db --set scheme.n=1 --set train.epochs=3");
-  expect_text(out, "9 answers, 3 of them computed");
+  expect_text(out, "12 answers, 4 of them computed");
   expect_exit(0, "run forty.yaml --jobs 1 --db forty.db --set scheme.n=1 --set train.epochs=3");
   assert_rows(
       "sweep.db",
       "SELECT t.p, f.ranker, sum(f.dropped) FROM v_filters f JOIN v_trials t USING (trial) WHERE acting = 0 GROUP BY 1, 2 ORDER BY 1, 2",
-      "10.0 oracle-loss 1\n10.0 random 1\n10.0 taylor 1\n20.0 oracle-loss 3\n20.0 random 3\n20.0 taylor 3\n"
-      "40.0 oracle-loss 6\n40.0 random 6\n40.0 taylor 6\n");
+      "10.0 oracle-accuracy 1\n10.0 oracle-loss 1\n10.0 random 1\n10.0 taylor 1\n"
+      "20.0 oracle-accuracy 3\n20.0 oracle-loss 3\n20.0 random 3\n20.0 taylor 3\n"
+      "40.0 oracle-accuracy 6\n40.0 oracle-loss 6\n40.0 random 6\n40.0 taylor 6\n");
   char *forty = rows_of("forty.db", SHADOW_ROWS);
   assert_rows(
       "sweep.db",
@@ -149,10 +164,11 @@ static void rule_28_scores_serve_drops_of_any_p(void **unused) {
       "trial FROM v_trials WHERE p = 40) ORDER BY 1, 2, 3, 4, 5, 6",
       forty);
   sqlite3_free(forty);
-  /* three criteria and the acting one, of one state */
-  assert_rows("sweep.db", "SELECT count(DISTINCT state), count(DISTINCT criterion), count(*) FROM scores", "1 4 64\n");
+  assert_tied("sweep.db", "oracle-accuracy", 1);
+  /* four criteria and the acting one, of one state */
+  assert_rows("sweep.db", "SELECT count(DISTINCT state), count(DISTINCT criterion), count(*) FROM scores", "1 5 80\n");
   expect_text(expect_exit(0, "run sweep.yaml --jobs 1 --db once.db --set scheme.n=1 --set train.epochs=3"),
-              "9 answers, 3 of them computed");
+              "12 answers, 4 of them computed");
 }
 
 /* With the gate off, filters marked by the first drop are scored at the second, but are no candidates. */
@@ -169,17 +185,18 @@ static void rule_25_marked_filters_are_no_candidates_of_a_shadow(void **unused) 
                                    "  - train: rest\n");
   write_text("marked.yaml", "name: marked\nmodel: {name: c3, depth: 2, filters: 8}\n"
                             "data: {name: shapes, train: 320, validation: 100, test: 100}\ntrain: {epochs: 4, batch: 32}\n"
-                            "scheme: {name: ./marked.scheme.yaml}\nshadow: [l2, taylor]\n");
+                            "scheme: {name: ./marked.scheme.yaml}\nshadow: [l2, taylor, oracle-accuracy]\n");
   expect_exit(0, "run marked.yaml --jobs 1 --db marked.db --set scheme.second=40");
   /* 16 filters: 3 marked at the first drop; of the other 13, 6 more at the second */
   assert_rows("marked.db",
               "SELECT cycle, ranker, count(*), count(rank), sum(dropped), min(rank), max(rank) FROM v_filters GROUP BY 1, 2 ORDER BY 1, 2",
-              "1 l2 16 16 3 1 16\n1 ortho 16 16 3 1 16\n1 taylor 16 16 3 1 16\n"
-              "2 l2 16 13 6 1 13\n2 ortho 16 13 6 1 13\n2 taylor 16 13 6 1 13\n");
+              "1 l2 16 16 3 1 16\n1 oracle-accuracy 16 16 3 1 16\n1 ortho 16 16 3 1 16\n1 taylor 16 16 3 1 16\n"
+              "2 l2 16 13 6 1 13\n2 oracle-accuracy 16 13 6 1 13\n2 ortho 16 13 6 1 13\n2 taylor 16 13 6 1 13\n");
   /* from the scores of another p */
   expect_exit(0, "run marked.yaml --jobs 1 --db known.db --set scheme.second=20");
-  expect_text(expect_exit(0, "run marked.yaml --jobs 1 --db known.db --set scheme.second=40"), "4 answers, 0 of them computed");
+  expect_text(expect_exit(0, "run marked.yaml --jobs 1 --db known.db --set scheme.second=40"), "6 answers, 0 of them computed");
   assert_same_rows("marked.db", "known.db", SHADOW_ROWS);
+  assert_tied("marked.db", "oracle-accuracy", 2);
 }
 
 /* ---- What goes wrong ------------------------------------------------------------------------- */
@@ -198,7 +215,7 @@ static void a_run_killed_while_shadows_are_scored_goes_on_to_the_same_rows(void 
     kill(pid, SIGKILL);
     finish(pid, &out);
     assert_int_equal(out.exit_status, -SIGKILL);
-    assert_true(count(database, "SELECT count(*) FROM shadows") < 16);
+    assert_true(count(database, "SELECT count(*) FROM shadows") < 20);
     expect_exit(0, arguments);
     assert_same_rows("one.db", database, SHADOW_ROWS);
   }
