@@ -104,25 +104,31 @@ static void rule_25_with_the_gate_off_the_net_stays_whole_on_the_same_clock(void
   assert_rows("n.db", "SELECT event, dropped FROM v_events WHERE arm = 'ungated'", "drop 19\nregrow 19\n");
 }
 
-/* Scores are stored as the criterion gave them; which filters went is worked out here from them, the 19 lowest of the quotients. */
+/* Scores are stored as they were ranked, normalised. What a criterion gave is seen in the arm that normalises nothing, whose drop is from
+ * the same state: those scores are divided by their layers' largest here, and the 19 lowest quotients are to go. */
 static void rule_12_normalisation_decides_which_filters_go(void **unused) {
   (void)unused;
   static const char LOWEST[] =
       "SELECT group_concat(name) FROM (SELECT name FROM (SELECT layer || '/' || filter AS name, score / %s AS quotient"
-      " FROM v_filters WHERE arm = '%s' ORDER BY quotient LIMIT 19) ORDER BY name)";
+      " FROM v_filters WHERE arm = 'gated' ORDER BY quotient LIMIT 19) ORDER BY name)";
   static const char DROPPED[] =
       "SELECT group_concat(name) FROM (SELECT layer || '/' || filter AS name FROM v_filters WHERE arm = '%s' AND dropped ORDER BY name)";
   char by_quotient[512], by_score[512], dropped[512];
-  snprintf(by_quotient, sizeof by_quotient, LOWEST, "max(abs(score)) OVER (PARTITION BY layer)", "normalised");
-  snprintf(by_score, sizeof by_score, LOWEST, "1", "gated");
-  snprintf(dropped, sizeof dropped, DROPPED, "normalised");
+  snprintf(by_quotient, sizeof by_quotient, LOWEST, "max(abs(score)) OVER (PARTITION BY layer)");
+  snprintf(by_score, sizeof by_score, LOWEST, "1");
   char *expected = rows_of("n.db", by_quotient), *plain = rows_of("n.db", by_score);
   assert_string_not_equal(expected, plain);
+  snprintf(dropped, sizeof dropped, DROPPED, "normalised");
   assert_rows("n.db", dropped, expected);
   snprintf(dropped, sizeof dropped, DROPPED, "gated");
   assert_rows("n.db", dropped, plain);
   sqlite3_free(expected);
   sqlite3_free(plain);
+  /* the 48 stored quotients, each within the rounding of a float */
+  assert_rows("n.db",
+              "SELECT count(*) FROM (SELECT layer, filter, score / max(abs(score)) OVER (PARTITION BY layer) AS quotient FROM v_filters"
+              " WHERE arm = 'gated') JOIN v_filters USING (layer, filter) WHERE arm = 'normalised' AND abs(score - quotient) <= 1e-7",
+              "48\n");
 }
 
 static void rule_21_the_best_validation_epoch_is_marked_only_where_validation_ranked(void **unused) {
