@@ -11,31 +11,29 @@
 
 /* ---- What is read ---------------------------------------------------------------------------- */
 
-/* The answers that v_filters shows, at states where two criteria or more gave one; `compared` numbers the criteria. What was asked for stands
- * in a request with the ranker that was asked. */
-#define ANSWERS_SQL                                                                                                                        \
-  "WITH rankings AS (SELECT d.trial, d.seed, d.request AS answer, d.criterion, 1 AS acting FROM plan_drops d WHERE d.experiment = ?1 "     \
-  "UNION ALL SELECT d.trial, d.seed, h.answer, h.criterion, 0 FROM plan_drops d "                                                          \
-  "JOIN plan_shadows w ON w.plan = d.plan AND w.criterion <> d.criterion "                                                                 \
-  "JOIN shadows h ON h.request = d.request AND h.criterion = w.criterion AND h.answer IS NOT NULL WHERE d.experiment = ?1), "              \
-  "answers AS (SELECT r.*, a.state, a.n_filters, json_array(a.p, json_remove(a.limits_json, '$.ranker')) AS question, g.name, k.options_json AS options FROM rankings r "                   \
-  "JOIN requests a ON a.request = r.answer JOIN criteria k ON k.criterion = r.criterion JOIN plugins g ON g.plugin = k.plugin), "          \
-  "shared AS (SELECT * FROM answers WHERE state IN (SELECT state FROM answers GROUP BY state HAVING count(DISTINCT name || options) > "    \
-  "1)), "                                                                                                                                  \
+/* The answers that v_filters shows, at states where two criteria or more gave one; `compared` numbers the criteria. What was asked for
+ * stands in a request with the ranker that was asked. */
+#define ANSWERS_SQL                                                                                                                                                       \
+  "WITH rankings AS (SELECT d.trial, d.seed, d.request AS answer, d.criterion, 1 AS acting FROM plan_drops d WHERE d.experiment = ?1 "                                    \
+  "UNION ALL SELECT d.trial, d.seed, h.answer, h.criterion, 0 FROM plan_drops d "                                                                                         \
+  "JOIN plan_shadows w ON w.plan = d.plan AND w.criterion <> d.criterion "                                                                                                \
+  "JOIN shadows h ON h.request = d.request AND h.criterion = w.criterion AND h.answer IS NOT NULL WHERE d.experiment = ?1), "                                             \
+  "answers AS (SELECT r.*, a.state, a.n_filters, json_array(a.p, json_remove(a.limits_json, '$.ranker')) AS question, g.name, k.options_json AS options FROM rankings r " \
+  "JOIN requests a ON a.request = r.answer JOIN criteria k ON k.criterion = r.criterion JOIN plugins g ON g.plugin = k.plugin), "                                         \
+  "shared AS (SELECT * FROM answers WHERE state IN (SELECT state FROM answers GROUP BY state HAVING count(DISTINCT name || options) > "                                   \
+  "1)), "                                                                                                                                                                 \
   "compared AS (SELECT name, options, row_number() OVER (ORDER BY name, options) - 1 AS place FROM shared GROUP BY name, options) "
 
 /* With the settings of each that not all of its name have in common. */
-static const char CRITERIA_SQL[] =
-    ANSWERS_SQL
-    ", settings AS (SELECT c.place, c.name, j.id, iif(j.path = '$.score', 'score.', '') || j.key || '=' || j.atom AS setting, "
+static const char CRITERIA_SQL[] = ANSWERS_SQL
+    ", settings AS (SELECT c.place, c.name, j.path <> '$.options' AS is_last, j.id, iif(j.path = '$.score', 'score.', '') || j.key || '=' || j.atom AS setting, "
     "count(*) OVER (PARTITION BY c.name, j.fullkey, j.atom) AS n_same FROM compared c, json_tree(c.options) j WHERE j.atom IS NOT NULL), "
     "alike AS (SELECT name, count(*) AS n FROM compared GROUP BY name) "
     "SELECT c.name, coalesce((SELECT group_concat(setting, ' ') FROM (SELECT setting FROM settings s WHERE s.place = c.place AND "
-    "s.n_same < a.n ORDER BY s.id)), '') FROM compared c JOIN alike a USING (name) ORDER BY c.place";
+    "s.n_same < a.n ORDER BY s.is_last, s.id)), '') FROM compared c JOIN alike a USING (name) ORDER BY c.place";
 
 /* Of two files of one name, the one that the store knows later speaks for the criterion. */
-static const char ROWS_SQL[] =
-    ANSWERS_SQL
+static const char ROWS_SQL[] = ANSWERS_SQL
     "SELECT s.state, c.place, dense_rank() OVER (ORDER BY s.question) - 1, dense_rank() OVER (ORDER BY s.trial) - 1, "
     "dense_rank() OVER (ORDER BY s.seed) - 1, s.acting, s.criterion, s.answer, s.n_filters FROM shared s JOIN compared c USING (name, "
     "options) "

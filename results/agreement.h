@@ -1,11 +1,11 @@
 /* agreement.h: how far an experiment's criteria agree about the same weights: those that acted and its shadow ones.
  *
- * A criterion is a ranker's name with all that decides its scores besides the state, as `ranker` and `options` of v_filters tell. Scores are
- * compared, of which higher means keep for every criterion: ρ = 1 is the same order of importance.
+ * A criterion is a ranker's name with all that decides its scores besides the state, as `ranker` and `options` of v_filters tell. Scores
+ * are compared, of which higher means keep for every criterion: ρ = 1 is the same order of importance.
  *
- * An event is a state before a drop, on the path of a trial of the experiment's newest plan, at which at least two criteria were scored. The
- * database's key of the state decides (its content id, and the environment that computed it): trials that share the state share its scores,
- * so it is one event however many trials, arms or values of p go on from it. */
+ * An event is a state before a drop, on the path of a trial of the experiment's newest plan, at which at least two criteria were scored.
+ * The database's key of the state decides (its content id, and the environment that computed it): trials that share the state share its
+ * scores, so it is one event however many trials, arms or values of p go on from it. */
 #ifndef RP_RESULTS_AGREEMENT_H
 #define RP_RESULTS_AGREEMENT_H
 
@@ -23,15 +23,15 @@ typedef struct {
   int n_events;           /* at which both were scored */
   int n_trials;           /* that have such an event on their path */
   rp_event_mean spearman; /* of the scores over the active filters; without the events at which one's scores are all equal */
-  rp_event_mean overlap;  /* share of the would-be drops in common, 0 to 1. Where a state was asked for several drops (p, limits), their mean
-                             is the event's */
+  rp_event_mean overlap; /* share of the would-be drops in common, 0 to 1. Where a state was asked for several drops (p, limits), their mean
+                            is the event's */
 } rp_pair_agreement;
 
 typedef struct {
-  char *ranker;                /* name */
-  char *settings;              /* "variant=authors": what tells it from the others of its name; "" where it is the only one */
-  int acts;                    /* at some event */
-  rp_event_mean acting_rho;    /* Spearman's with the other criteria that acted at an event; where several did, their mean is the event's */
+  char *ranker;             /* name */
+  char *settings;           /* "variant=authors": what tells it from the others of its name; "" where it is the only one */
+  int acts;                 /* at some event */
+  rp_event_mean acting_rho; /* Spearman's with the other criteria that acted at an event; where several did, their mean is the event's */
   rp_event_mean acting_overlap; /* likewise */
 } rp_compared_criterion;
 

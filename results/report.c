@@ -290,9 +290,8 @@ static rp_status write_arms(rp_store *store, const char *experiment, rp_report_f
   RP_CLEANUP(rp_trial_list_free) rp_trial_list list = {0};
   RP_CLEANUP(rp_text_free) rp_text subtitle = {0};
   RP_CLEANUP(rp_report_table_free)
-  rp_report_table table = {.title = experiment,
-                           .n_columns = RP_REPORT_COLUMNS,
-                           .heads = {"arm", "n", "headline", "epochs", "last", "best val", "vs baseline"}};
+  rp_report_table table = {
+      .title = experiment, .n_columns = RP_REPORT_COLUMNS, .heads = {"arm", "n", "headline", "epochs", "last", "best val", "vs baseline"}};
   RP_TRY(rp_query_trials(store, experiment, &list, err));
   describe(&list, &subtitle);
   RP_TRY(rp_text_check(&subtitle, err));

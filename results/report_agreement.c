@@ -90,7 +90,8 @@ rp_status rp_report_agreement(const rp_agreement *agreement, rp_text *subtitle, 
                              .n_columns = has_oracle ? 6 : 5,
                              .heads = {"criterion", "drops", "trials", "with acting", "same drops"}};
   if (has_oracle)
-    table->heads[5] = strcmp(agreement->criteria[agreement->oracle].ranker, "oracle-loss") == 0 ? "with oracle-loss" : "with oracle-accuracy";
+    table->heads[5] =
+        strcmp(agreement->criteria[agreement->oracle].ranker, "oracle-loss") == 0 ? "with oracle-loss" : "with oracle-accuracy";
   for (int i = 0; i < agreement->n; i++) RP_TRY(add_row(agreement, i, table, err));
   return write_notes(agreement, table, err);
 }

@@ -9,9 +9,7 @@ static double accuracy(int seed, int epoch) {
 }
 
 #define REPR(s)                                                                                                                            \
-  {                                                                                                                                        \
-    .experiment = "x", .arm = "repr", .ranker = "ortho", .seed = s, .script = "eeDsRe", .test_acc = accuracy, .status = RP_TRIAL_DONE      \
-  }
+  { .experiment = "x", .arm = "repr", .ranker = "ortho", .seed = s, .script = "eeDsRe", .test_acc = accuracy, .status = RP_TRIAL_DONE }
 static const synthetic_trial TWO_SEEDS[] = {REPR(1), REPR(2)};
 
 /* ortho, which acts, scores 0.1 to 0.5 and drops filters 0 and 4 (synthetic_store.h). */
@@ -232,7 +230,8 @@ static void a_state_that_trials_share_is_one_event(void **unused) {
 static void criteria_that_act_on_one_state_are_compared_without_shadows(void **unused) {
   (void)unused;
   fixture made = a_store_with(TWO_SEEDS, 2, NULL, 0);
-  rp_id branches[] = {put_branch(&made, "one", "l2", 40, FALLING, LAST_TWO), put_branch(&made, "two", "taylor", 40, NEARLY_RISING, LAST_TWO)};
+  rp_id branches[] = {put_branch(&made, "one", "l2", 40, FALLING, LAST_TWO),
+                      put_branch(&made, "two", "taylor", 40, NEARLY_RISING, LAST_TWO)};
   plan_with(&made, branches, 2, NULL, 0);
   rp_agreement agreement = agreement_of(&made);
   assert_int_equal(agreement.n, 3);
@@ -370,7 +369,9 @@ static void the_report_has_a_row_per_criterion_in_every_format(void **unused) {
   say(&made, 1, &shadows[0], FALLING, LAST_TWO);
   char *text = report_of(&made, RP_REPORT_MARKDOWN);
   assert_has(text, "\n### Criteria on the same weights\n\n2 drops of 2 trials\n\n");
-  assert_has(text, "| criterion | drops | trials | with acting | same drops | with oracle-accuracy |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
+  assert_has(
+      text,
+      "| criterion | drops | trials | with acting | same drops | with oracle-accuracy |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
   assert_has(text, "| oracle-accuracy | 2 | 2 | +0.90 ± 0.00 | 100 % | – |\n| ortho (acts) | 2 | 2 | – | – | +0.90 ± 0.00 |\n"
                    "| l2 | 1 | 1 | -0.97 | 50 % | -0.87 |\n");
   assert_null(strstr(text, "trains nothing"));
