@@ -1,6 +1,7 @@
 /* How far criteria agree about the same weights: correlations and overlaps by hand, what counts as one event, and what has none. */
 #include "tests/synthetic_store.h"
 
+#include "plots/figure.h"
 #include "results/agreement.h"
 #include "results/report.h"
 
@@ -226,7 +227,7 @@ static void a_state_that_trials_share_is_one_event(void **unused) {
   done_with(&made);
 }
 
-/* Arms without shadows: what they share can be compared, and the report says how to have more. */
+/* Arms without shadows: what they share can be compared, and the report says how to have more, which the figure waits for. */
 static void criteria_that_act_on_one_state_are_compared_without_shadows(void **unused) {
   (void)unused;
   fixture made = a_store_with(TWO_SEEDS, 2, NULL, 0);
@@ -247,6 +248,9 @@ static void criteria_that_act_on_one_state_are_compared_without_shadows(void **u
   assert_has(text, "Criteria on the same weights (1 drop of 3 trials)");
   assert_has(text, "`shadow: [all]`");
   free(text);
+  rp_error err = {0};
+  rp_plot_options options = {.folder = "/nowhere"};
+  assert_fails(rp_plot(made.store, "x", "agreement", &options, &err), RP_EINPUT, err, "`shadow: [all]`");
   done_with(&made);
 }
 

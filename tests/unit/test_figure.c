@@ -442,6 +442,7 @@ static void agreement_of_many_criteria_has_smaller_cells_and_counts_those_left_o
   assert_has(svg, ">–.90<");
   assert_lacks(svg, "0.90<");
   assert_has(svg, "2 more criteria");
+  assert_lacks(svg, "22 more");
   free(svg);
 }
 
