@@ -15,7 +15,10 @@ typedef struct {
 } plot_arguments;
 
 static const struct argp_option OPTIONS[] = {
-    {"figure", OPTION_FIGURE, "NAME", 0, "accuracy (per epoch) or criteria (compared); default: all", 0},
+    {"figure", OPTION_FIGURE, "NAME", 0,
+     "accuracy (per epoch), criteria (arms compared) or agreement (of criteria on the same weights: `shadow: [all]`); default: each that "
+     "there are results for",
+     0},
     {"format", OPTION_FORMAT, "NAME", 0, "png (default), svg or pdf", 0},
     {"paper", OPTION_PAPER, 0, 0, "With the paper's published points, where a figure has some", 0},
     {"output", 'o', "DIR", 0, "Folder for the figures (default: plots/out)", 0},

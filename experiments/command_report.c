@@ -49,7 +49,8 @@ static const struct argp ARGP = {
     parse,
     "EXPERIMENT",
     "Prints an experiment's table: headline (mean test accuracy of the last five full epochs), last epoch, epoch of "
-    "best validation, n of seeds, difference to the baseline paired by seed.\v"
+    "best validation, n of seeds, difference to the baseline paired by seed. Where criteria were scored on the same weights (best by "
+    "`shadow: [all]` in the experiment's file), a second table tells how far they agree with those that acted and with an oracle.\v"
     "Example: repr report demo --format md -o demo.md",
     0,
     0,

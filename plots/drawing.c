@@ -51,7 +51,8 @@ static rp_status write_script(const rp_plot_options *options, const char *output
   write_terminal(script, options->format, canvas);
   rp_text_add(script, "set encoding utf8\nset output ");
   rp_script_string(script, output);
-  rp_text_format(script, "\nwidth = %.1f\nheight = %.1f\n", canvas.width, canvas.height);
+  rp_text_format(script, "\nwidth = %.1f\nheight = %.1f\nfont_unit = %s\n", canvas.width, canvas.height,
+                 options->format == RP_PLOT_SVG ? "4.0 / 3" : "1.0");
   rp_text_add(script, rp_text_string(rows));
   rp_text_add(script, template);
   rp_text_add(script, "\nunset output\n");

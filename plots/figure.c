@@ -6,22 +6,27 @@
 
 #include <string.h>
 
-/* X(name, function, template, one line of help) */
+/* X(name, function, template, one line of help, what an experiment without results for it lacks) */
 #define FIGURE_LIST(X)                                                                                                                     \
-  X("accuracy", rp_figure_accuracy, rp_embedded_plots_accuracy_gp, "train and test accuracy per epoch, sub-network phases shaded")         \
-  X("criteria", rp_figure_criteria, rp_embedded_plots_criteria_gp, "arms compared by their headline, a dot per seed, beside the baseline")
+  X("accuracy", rp_figure_accuracy, rp_embedded_plots_accuracy_gp, "train and test accuracy per epoch, sub-network phases shaded", "")     \
+  X("criteria", rp_figure_criteria, rp_embedded_plots_criteria_gp, "arms compared by their headline, a dot per seed, beside the baseline", \
+    "")                                                                                                                                    \
+  X("agreement", rp_figure_agreement, rp_embedded_plots_agreement_gp,                                                                      \
+    "rank correlations of criteria that were scored on the same weights",                                                                  \
+    ": it shows criteria that are scored at drops without acting. Put `shadow: [all]` into the experiment's file and run it again, which " \
+    "trains nothing for that")
 
 static const rp_figure_description DESCRIPTIONS[] = {
-#define DESCRIPTION(name, function, template, help) {name, help},
+#define DESCRIPTION(name, function, template, help, lack) {name, help},
     FIGURE_LIST(DESCRIPTION)
 #undef DESCRIPTION
 };
 
 static const struct {
   rp_status (*write)(const rp_figure_data *, rp_text *, double *, int *, rp_error *);
-  const char *template;
+  const char *template, *lack;
 } FIGURES[] = {
-#define FIGURE(name, function, template, help) {function, template},
+#define FIGURE(name, function, template, help, lack) {function, template, lack},
     FIGURE_LIST(FIGURE)
 #undef FIGURE
 };
@@ -50,16 +55,18 @@ static rp_status fail_unknown(const char *figure, rp_error *err) {
 }
 
 static rp_status draw_all(const rp_figure_data *data, const char *experiment, const char *figure, rp_error *err) {
+  const char *lack = "";
   int n_drawn = 0;
   for (int i = 0; i < N_FIGURES; i++) {
     int fits = 0;
     if (figure && strcmp(figure, DESCRIPTIONS[i].name) != 0) continue;
     RP_TRY(draw(data, experiment, i, &fits, err));
     n_drawn += fits;
+    lack = figure ? FIGURES[i].lack : "";
   }
   if (n_drawn) return RP_OK;
-  return rp_fail(err, RP_EINPUT, "experiment %s has no results for %s%s yet", experiment, figure ? "figure " : "any figure",
-                 figure ? figure : "");
+  return rp_fail(err, RP_EINPUT, "experiment %s has no results for %s%s yet%s", experiment, figure ? "figure " : "any figure",
+                 figure ? figure : "", lack);
 }
 
 /* Rows of epochs come trial by trial, so that each search starts where the last one ended. */
@@ -83,5 +90,5 @@ rp_status rp_plot(rp_store *store, const char *experiment, const char *figure, c
   RP_TRY(rp_query_trials(store, experiment, &trials, err));
   RP_TRY(rp_query_epochs(store, experiment, &epochs, err));
   RP_TRY(find_owners(&trials, &epochs, &owners, err));
-  return draw_all(&(rp_figure_data){trials, epochs, owners, options}, experiment, figure, err);
+  return draw_all(&(rp_figure_data){trials, epochs, owners, options, store}, experiment, figure, err);
 }

@@ -26,6 +26,7 @@ typedef struct {
   rp_epoch_list epochs;
   const rp_trial_result **owners; /* [epochs.n], each row's trial */
   const rp_plot_options *options;
+  rp_store *store; /* of the experiment, for figures that need more */
 } rp_figure_data;
 
 /* An arm: its name and whether it is a baseline. `name` is borrowed from the trials. */
@@ -72,16 +73,17 @@ rp_status rp_script_draw(const rp_plot_options *options, const char *what, const
                          const char *template, rp_error *err);
 
 /* The figures. Each writes datablocks and variables, and sets the height of the canvas; the template follows. *fits = 0 where there is
- * nothing to draw. Errors: RP_EMEMORY. */
+ * nothing to draw. Errors: RP_EMEMORY; of rp_figure_agreement also those of rp_query_agreement. */
 rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err);
 rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err);
+rp_status rp_figure_agreement(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err);
 
 /* What rp_plot_ranks draws. Errors: RP_EINPUT: fewer than two rankings; RP_EMEMORY. */
 rp_status rp_figure_ranks(const rp_ranking *rankings, int n, int n_filters, const char *caption, rp_text *script, rp_canvas *canvas,
                           rp_error *err);
 
 /* Embedded files, NUL-terminated (see the Makefile). */
-extern const char rp_embedded_plots_accuracy_gp[], rp_embedded_plots_criteria_gp[], rp_embedded_plots_ranks_gp[],
-    rp_embedded_plots_published_csv[];
+extern const char rp_embedded_plots_accuracy_gp[], rp_embedded_plots_criteria_gp[], rp_embedded_plots_agreement_gp[],
+    rp_embedded_plots_ranks_gp[], rp_embedded_plots_published_csv[];
 
 #endif

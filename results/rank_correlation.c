@@ -36,8 +36,8 @@ rp_status rp_mid_ranks(const double *values, int n, double *ranks, rp_error *err
   return RP_OK;
 }
 
-/* Ranks have the mean (n + 1) / 2, ties or not. */
-static double product_moment(const double *a, const double *b, int n) {
+double rp_spearman_of_ranks(const double *a, const double *b, int n) {
+  /* Ranks have this mean, ties or not. */
   double mean = 0.5 * (n + 1), ab = 0, aa = 0, bb = 0;
   for (int i = 0; i < n; i++) {
     ab += (a[i] - mean) * (b[i] - mean);
@@ -54,7 +54,7 @@ rp_status rp_spearman(const double *x, const double *y, int n, double *out, rp_e
   RP_TRY(rp_allocate((size_t)n, sizeof *y_ranks, &y_ranks, err));
   RP_TRY(rp_mid_ranks(x, n, x_ranks, err));
   RP_TRY(rp_mid_ranks(y, n, y_ranks, err));
-  *out = product_moment(x_ranks, y_ranks, n);
+  *out = rp_spearman_of_ranks(x_ranks, y_ranks, n);
   return RP_OK;
 }
 

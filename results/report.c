@@ -1,4 +1,5 @@
-/* report.c: trials → arms → finished cells and notes; the formats only lay them out. */
+/* report.c: trials → arms → finished cells and notes; the formats only lay them out. The table of the criteria's agreement is made in
+ * report_agreement.c. */
 #include "results/report.h"
 
 #include "core/base/memory.h"
@@ -25,6 +26,31 @@ int rp_report_format_of(const char *name, rp_report_format *out) {
       return 1;
     }
   return 0;
+}
+
+/* ---- Tables ---------------------------------------------------------------------------------- */
+
+rp_status rp_report_add_row(rp_report_table *table, rp_text *cells, rp_error *err) {
+  RP_TRY(rp_reallocate(&table->rows, (size_t)table->n_rows + 1, sizeof *table->rows, err));
+  rp_report_row *row = &table->rows[table->n_rows++];
+  *row = (rp_report_row){0};
+  for (int i = 0; i < table->n_columns; i++) RP_TRY(rp_text_take(&cells[i], &row->cells[i], err));
+  return RP_OK;
+}
+
+rp_status rp_report_add_note(rp_report_table *table, rp_text *note, rp_error *err) {
+  RP_TRY(rp_reallocate(&table->notes, (size_t)table->n_notes + 1, sizeof *table->notes, err));
+  RP_TRY(rp_text_take(note, &table->notes[table->n_notes], err));
+  table->n_notes++;
+  return RP_OK;
+}
+
+void rp_report_table_free(rp_report_table *table) {
+  for (int i = 0; i < table->n_rows; i++)
+    for (int j = 0; j < RP_REPORT_COLUMNS; j++) free(table->rows[i].cells[j]);
+  for (int i = 0; i < table->n_notes; i++) free(table->notes[i]);
+  free(table->rows);
+  free(table->notes);
 }
 
 /* ---- Numbers --------------------------------------------------------------------------------- */
@@ -154,11 +180,8 @@ static rp_status add_row(const rp_trial_list *list, const rp_trial_result *first
                          remarks *all, rp_error *err) {
   row_texts row = {0};
   rp_status status = write_row(list, first, values, &row, err);
-  for (int i = 0; i < RP_REPORT_COLUMNS; i++) {
-    if (status == RP_OK) status = rp_text_take(&row.cells[i], &table->rows[table->n_rows].cells[i], err);
-    rp_text_free(&row.cells[i]);
-  }
-  table->n_rows++;
+  if (status == RP_OK) status = rp_report_add_row(table, row.cells, err);
+  for (int i = 0; i < RP_REPORT_COLUMNS; i++) rp_text_free(&row.cells[i]);
   all->any_validation_ranks |= row.remarks.any_validation_ranks;
   all->any_mixed |= row.remarks.any_mixed;
   all->any_uneven |= row.remarks.any_uneven;
@@ -167,23 +190,10 @@ static rp_status add_row(const rp_trial_list *list, const rp_trial_result *first
 
 /* ---- Notes ----------------------------------------------------------------------------------- */
 
-static rp_status add_note(rp_report_table *table, rp_text *note, rp_error *err) {
-  size_t capacity = (size_t)table->n_notes;
-  char *text = NULL;
-  RP_TRY(rp_text_take(note, &text, err));
-  rp_status status = rp_grow(&table->notes, (size_t)table->n_notes, &capacity, sizeof *table->notes, err);
-  if (status != RP_OK) {
-    free(text);
-    return status;
-  }
-  table->notes[table->n_notes++] = text;
-  return RP_OK;
-}
-
 static rp_status note(rp_report_table *table, const char *text, rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text copy = {0};
   rp_text_add(&copy, text);
-  return add_note(table, &copy, err);
+  return rp_report_add_note(table, &copy, err);
 }
 
 static rp_status note_failures(rp_report_table *table, const rp_trial_list *list, rp_error *err) {
@@ -195,12 +205,12 @@ static rp_status note_failures(rp_report_table *table, const rp_trial_list *list
     RP_CLEANUP(rp_text_free) rp_text text = {0};
     rp_text_format(&text, "Failed: %s, seed %lld, after epoch %d: %s%s%s.", trial->arm, (long long)trial->seed, trial->epochs_done,
                    trial->cause ? trial->cause : "", trial->cause && trial->message ? ": " : "", trial->message ? trial->message : "");
-    RP_TRY(add_note(table, &text, err));
+    RP_TRY(rp_report_add_note(table, &text, err));
   }
   if (!unfinished) return RP_OK;
   RP_CLEANUP(rp_text_free) rp_text text = {0};
   rp_text_format(&text, "Not finished: %d of %d trials; they are not in the table.", unfinished, list->n);
-  return add_note(table, &text, err);
+  return rp_report_add_note(table, &text, err);
 }
 
 void rp_report_add_ties(const rp_tie_result *ties, rp_text *out) {
@@ -219,7 +229,7 @@ static rp_status note_ties(rp_report_table *table, rp_store *store, rp_error *er
   for (int i = 0; i < list.n; i++) {
     RP_CLEANUP(rp_text_free) rp_text text = {0};
     rp_report_add_ties(&list.ties[i], &text);
-    RP_TRY(add_note(table, &text, err));
+    RP_TRY(rp_report_add_note(table, &text, err));
   }
   return RP_OK;
 }
@@ -252,14 +262,6 @@ static rp_status write_notes(rp_report_table *table, const rp_trial_list *list, 
 
 /* ---- The report ------------------------------------------------------------------------------ */
 
-static void free_table(rp_report_table *table) {
-  for (int i = 0; i < table->n_rows; i++)
-    for (int j = 0; j < RP_REPORT_COLUMNS; j++) free(table->rows[i].cells[j]);
-  for (int i = 0; i < table->n_notes; i++) free(table->notes[i]);
-  free(table->rows);
-  free(table->notes);
-}
-
 /* "data cifar10, model c3-authors": each distinct value once. */
 static void describe(const rp_trial_list *list, rp_text *text) {
   for (int part = 0; part < 2; part++) {
@@ -277,7 +279,6 @@ static rp_status build_table(const rp_trial_list *list, rp_store *store, rp_repo
   RP_CLEANUP(rp_free_pointer) rp_seed_value *values = NULL;
   remarks all = {0};
   RP_TRY(rp_allocate((size_t)list->n, sizeof *values, &values, err));
-  RP_TRY(rp_allocate((size_t)list->n, sizeof *table->rows, &table->rows, err));
   for (int baseline = 1; baseline >= 0; baseline--)
     for (int i = 0; i < list->n; i++)
       if (list->trials[i].is_baseline == baseline && is_first_of_arm(list, i))
@@ -285,17 +286,35 @@ static rp_status build_table(const rp_trial_list *list, rp_store *store, rp_repo
   return write_notes(table, list, &all, store, err);
 }
 
-rp_status rp_report(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err) {
+static rp_status write_arms(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err) {
   RP_CLEANUP(rp_trial_list_free) rp_trial_list list = {0};
   RP_CLEANUP(rp_text_free) rp_text subtitle = {0};
-  RP_CLEANUP(free_table)
-  rp_report_table table = {.title = experiment, .heads = {"arm", "n", "headline", "epochs", "last", "best val", "vs baseline"}};
+  RP_CLEANUP(rp_report_table_free)
+  rp_report_table table = {
+      .title = experiment, .n_columns = RP_REPORT_COLUMNS, .heads = {"arm", "n", "headline", "epochs", "last", "best val", "vs baseline"}};
   RP_TRY(rp_query_trials(store, experiment, &list, err));
   describe(&list, &subtitle);
   RP_TRY(rp_text_check(&subtitle, err));
   table.subtitle = rp_text_string(&subtitle);
   RP_TRY(build_table(&list, store, &table, err));
   FORMATS[format].write(&table, out);
+  return RP_OK;
+}
+
+static rp_status write_agreement(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err) {
+  RP_CLEANUP(rp_agreement_free) rp_agreement agreement = {0};
+  RP_CLEANUP(rp_text_free) rp_text subtitle = {0};
+  RP_CLEANUP(rp_report_table_free) rp_report_table table = {0};
+  RP_TRY(rp_query_agreement(store, experiment, &agreement, err));
+  if (!agreement.n) return RP_OK;
+  RP_TRY(rp_report_agreement(&agreement, &subtitle, &table, err));
+  FORMATS[format].write(&table, out);
+  return RP_OK;
+}
+
+rp_status rp_report(rp_store *store, const char *experiment, rp_report_format format, FILE *out, rp_error *err) {
+  RP_TRY(write_arms(store, experiment, format, out, err));
+  RP_TRY(write_agreement(store, experiment, format, out, err));
   if (fflush(out) != 0 || ferror(out)) return rp_fail_errno(err, RP_EIO, "cannot write the report");
   return RP_OK;
 }

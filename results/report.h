@@ -1,11 +1,14 @@
 /* report.h: an experiment's table with honest statistics (SEMANTICS rules 21 and 24).
  *
  * One row per arm, in the order of the plan, baseline first. Of every number: the mean over seeds and its standard deviation; of the
- * difference to the baseline, the mean over pairs of one seed and its 95 % interval. The best test accuracy is not in it. */
+ * difference to the baseline, the mean over pairs of one seed and its 95 % interval. The best test accuracy is not in it.
+ *
+ * Where criteria were scored on the same weights, a second table says how far they agree. */
 #ifndef RP_RESULTS_REPORT_H
 #define RP_RESULTS_REPORT_H
 
 #include "core/base/text.h"
+#include "results/agreement.h"
 #include "results/query.h"
 #include "results/statistics.h"
 
@@ -41,15 +44,27 @@ typedef struct {
   char *cells[RP_REPORT_COLUMNS];
 } rp_report_row;
 
+/* A report is one table, or several: the first has the experiment's name as its title. */
 typedef struct {
-  const char *title;    /* the experiment */
-  const char *subtitle; /* data, model */
+  int is_section;       /* one of the tables behind the first */
+  const char *title;    /* the experiment; of a section: what it is about */
+  const char *subtitle; /* data, model; of a section: what it is made from */
+  int n_columns;        /* at most RP_REPORT_COLUMNS */
   const char *heads[RP_REPORT_COLUMNS];
   rp_report_row *rows;
   int n_rows;
   char **notes; /* a sentence each */
   int n_notes;
 } rp_report_table;
+
+/* Appends a row's finished cells, and a sentence below the table; the texts are emptied. Errors: RP_EMEMORY. */
+rp_status rp_report_add_row(rp_report_table *table, rp_text *cells, rp_error *err);
+rp_status rp_report_add_note(rp_report_table *table, rp_text *note, rp_error *err);
+void rp_report_table_free(rp_report_table *table); /* for RP_CLEANUP: rows and notes */
+
+/* Fills in the table of the criteria's agreement, which has at least two. Its subtitle is written to `subtitle`, which has to outlive it.
+ * Errors: RP_EMEMORY. (report_agreement.c) */
+rp_status rp_report_agreement(const rp_agreement *agreement, rp_text *subtitle, rp_report_table *table, rp_error *err);
 
 void rp_report_text(const rp_report_table *table, FILE *out);
 void rp_report_markdown(const rp_report_table *table, FILE *out);

@@ -15,8 +15,8 @@ static void write_escaped(const char *text, FILE *out) {
   }
 }
 
-static void write_line(const char *const *cells, FILE *out) {
-  for (int i = 0; i < RP_REPORT_COLUMNS; i++) {
+static void write_line(const char *const *cells, int n, FILE *out) {
+  for (int i = 0; i < n; i++) {
     fputs("| ", out);
     write_escaped(cells[i], out);
     fputc(' ', out);
@@ -25,15 +25,16 @@ static void write_line(const char *const *cells, FILE *out) {
 }
 
 void rp_report_markdown(const rp_report_table *table, FILE *out) {
-  fputs("## ", out);
+  const int n = table->n_columns;
+  fputs(table->is_section ? "\n### " : "## ", out);
   write_escaped(table->title, out);
   fputs("\n\n", out);
   write_escaped(table->subtitle, out);
   fputs("\n\n", out);
-  write_line(table->heads, out);
-  for (int i = 0; i < RP_REPORT_COLUMNS; i++) fputs(i ? "| ---: " : "| --- ", out);
+  write_line(table->heads, n, out);
+  for (int i = 0; i < n; i++) fputs(i ? "| ---: " : "| --- ", out);
   fputs("|\n", out);
-  for (int j = 0; j < table->n_rows; j++) write_line((const char *const *)table->rows[j].cells, out);
+  for (int j = 0; j < table->n_rows; j++) write_line((const char *const *)table->rows[j].cells, n, out);
   fputc('\n', out);
   for (int i = 0; i < table->n_notes; i++) {
     fputs("- ", out);

@@ -12,9 +12,9 @@ static int width_of(const char *text, size_t n_bytes) {
   return width;
 }
 
-static void write_line(const char *const *cells, const int *widths, FILE *out) {
-  for (int i = 0; i < RP_REPORT_COLUMNS; i++) {
-    int blanks = i + 1 < RP_REPORT_COLUMNS ? widths[i] - width_of(cells[i], strlen(cells[i])) + 2 : 0;
+static void write_line(const char *const *cells, const int *widths, int n, FILE *out) {
+  for (int i = 0; i < n; i++) {
+    int blanks = i + 1 < n ? widths[i] - width_of(cells[i], strlen(cells[i])) + 2 : 0;
     fprintf(out, "%s%*s", cells[i], blanks, "");
   }
   fputc('\n', out);
@@ -42,17 +42,18 @@ static void write_note(const char *note, FILE *out) {
 }
 
 void rp_report_text(const rp_report_table *table, FILE *out) {
+  const int n = table->n_columns;
   int widths[RP_REPORT_COLUMNS];
-  for (int i = 0; i < RP_REPORT_COLUMNS; i++) {
+  for (int i = 0; i < n; i++) {
     widths[i] = width_of(table->heads[i], strlen(table->heads[i]));
     for (int j = 0; j < table->n_rows; j++) {
       int width = width_of(table->rows[j].cells[i], strlen(table->rows[j].cells[i]));
       if (width > widths[i]) widths[i] = width;
     }
   }
-  fprintf(out, "%s (%s)\n\n", table->title, table->subtitle);
-  write_line(table->heads, widths, out);
-  for (int j = 0; j < table->n_rows; j++) write_line((const char *const *)table->rows[j].cells, widths, out);
+  fprintf(out, "%s%s (%s)\n\n", table->is_section ? "\n" : "", table->title, table->subtitle);
+  write_line(table->heads, widths, n, out);
+  for (int j = 0; j < table->n_rows; j++) write_line((const char *const *)table->rows[j].cells, widths, n, out);
   fputc('\n', out);
   for (int i = 0; i < table->n_notes; i++) write_note(table->notes[i], out);
 }

@@ -39,6 +39,9 @@ rp_status rp_mid_ranks(const double *values, int n, double *ranks, rp_error *err
  * Errors: RP_EMEMORY. */
 rp_status rp_spearman(const double *x, const double *y, int n, double *out, rp_error *err);
 
+/* The same from mid-ranks, for those who compare one list with many others. */
+double rp_spearman_of_ranks(const double *x_ranks, const double *y_ranks, int n);
+
 /* Kendall's τ-b: (concordant − discordant pairs) / sqrt(pairs not tied in x · pairs not tied in y); a pair that is tied on either side is
  * neither. By merge sort in O(n log n) (Knight, JASA 1966). NAN where n < 2 or one side is constant. Errors: RP_EMEMORY. */
 rp_status rp_kendall(const double *x, const double *y, int n, double *out, rp_error *err);

@@ -222,7 +222,7 @@ typedef struct {
   rp_id state; /* that was ranked */
   rp_criterion criterion;
   double p;
-  const char *limits_json;
+  const char *limits_json; /* what was asked for besides p: limits, and as `ranker` who was asked */
   int gate;           /* 1 = gates close */
   const uint8_t *set; /* [n_filters], nonzero = dropped */
   const int *ranks;   /* [n_filters], 1 = most important, 0 = not ranked; or NULL */

@@ -113,6 +113,28 @@ static inline rp_id synthetic_put_drop(rp_store *store, const synthetic_trial *t
   return drop.request;
 }
 
+/* A shadow's answer to what acted in synthetic_put_drop on the given state: as if it had been asked for the same drop. */
+static inline void synthetic_put_shadow(rp_store *store, rp_id state, rp_id acted, const rp_criterion *shadow, const float *scores,
+                                        const int *ranks, const uint8_t *set) {
+  rp_error err = {0};
+  char hex[RP_ID_HEX + 1];
+  rp_id_hex(state, hex);
+  rp_drop_row answer = {.request = synthetic_id("shadow %s %s %s", shadow->ranker, shadow->options_json, hex),
+                        .state = state,
+                        .criterion = *shadow,
+                        .p = 40,
+                        .limits_json = "{}",
+                        .gate = 1,
+                        .set = set,
+                        .ranks = ranks,
+                        .count = 2,
+                        .seconds = 0.25};
+  rp_shadow_row row = {.request = acted, .criterion = *shadow, .asked = answer.request, .outcome = RP_SHADOW_SCORED};
+  assert_ok(rp_store_put_scores(store, state, shadow, &SYNTHETIC_FILTERS, scores, &err), err);
+  assert_ok(rp_store_put_drop(store, &answer, &SYNTHETIC_FILTERS, &err), err);
+  assert_ok(rp_store_put_shadow(store, &row, &err), err);
+}
+
 /* Puts a trial with all the states of its script, and its path. */
 static inline void synthetic_run_trial(rp_store *store, const synthetic_trial *trial) {
   static const rp_layer_row layers[] = {{"conv1", 0.1, 0.01, 2, 0}, {"conv2", 0.2, 0.02, 3, -1}};

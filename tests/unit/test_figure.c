@@ -355,6 +355,97 @@ static void the_script_has_means_ranges_and_phases(void **unused) {
   done_with(&drawn);
 }
 
+/* ---- Agreement ------------------------------------------------------------------------------- */
+
+/* ortho acts with scores that rise; ρ of the others with it: 1 - 6·2 / (5·24) = 0.9, -1, and none. */
+static const float NEARLY_RISING[] = {1, 2, 3, 5, 4}, FALLING[] = {5, 4, 3, 2, 1}, EQUAL[] = {7, 7, 7, 7, 7};
+
+/* Both seeds' drops with what shadows say of them. */
+static drawing a_drawing_with_shadows(rp_criterion *shadows, const float *const *scores, int n) {
+  static const uint8_t set[] = {1, 1, 0, 0, 0};
+  static const int ranks[] = {5, 4, 3, 2, 1};
+  rp_error err = {0};
+  drawing drawn = {.path = synthetic_path()};
+  assert_ok(rp_store_open(drawn.path, RP_STORE_WRITE, &drawn.store, &err), err);
+  synthetic_run(drawn.store, TWO_SEEDS, 4, shadows, n);
+  for (int seed = 1; seed <= 2; seed++)
+    for (int i = 0; i < n; i++)
+      synthetic_put_shadow(drawn.store, synthetic_id("state ortho_p=30 eeDssReee %d 2", seed),
+                           synthetic_id("request ortho_p=30 eeDssReee %d", seed), &shadows[i], scores[i], ranks, set);
+  snprintf(drawn.folder, sizeof drawn.folder, "%s.figures/new", drawn.path);
+  return drawn;
+}
+
+static char *agreement_svg(rp_criterion *shadows, const float *const *scores, int n) {
+  drawing drawn = a_drawing_with_shadows(shadows, scores, n);
+  rp_error err = {0};
+  size_t size;
+  assert_ok(plot(&drawn, "agreement", RP_PLOT_SVG, 0, &err), err);
+  char *svg = contents(&drawn, 0, &size);
+  done_with(&drawn);
+  return svg;
+}
+
+static void agreement_is_among_the_figures_where_there_are_shadows(void **unused) {
+  (void)unused;
+  rp_criterion shadows[] = {synthetic_criterion("l2")};
+  drawing drawn = a_drawing_with_shadows(shadows, (const float *const[]){FALLING}, 1);
+  rp_error err = {0};
+  for (int format = 0; format < RP_N_PLOT_FORMATS; format++) {
+    size_t size;
+    assert_ok(plot(&drawn, NULL, (rp_plot_format)format, 0, &err), err);
+    assert_int_equal(drawn.n_written, 3);
+    assert_non_null(strstr(drawn.written[2], "x-agreement."));
+    free(contents(&drawn, 2, &size));
+    assert_true(size > 2000);
+  }
+  done_with(&drawn);
+}
+
+static void agreement_without_shadows_is_an_error_that_says_what_to_do(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  drawing drawn = a_drawing_of(TWO_SEEDS, 4);
+  assert_fails(plot(&drawn, "agreement", RP_PLOT_PNG, 0, &err), RP_EINPUT, err, "Put `shadow: [all]` into the experiment's file");
+  assert_fails(plot(&drawn, "no-such", RP_PLOT_PNG, 0, &err), RP_EINPUT, err, "accuracy, criteria, agreement");
+  done_with(&drawn);
+}
+
+static void agreement_shows_names_numbers_and_what_they_are_made_from(void **unused) {
+  (void)unused;
+  rp_criterion shadows[] = {synthetic_criterion("oracle-loss"), synthetic_criterion("l2"), synthetic_criterion("apoz")};
+  char *svg = agreement_svg(shadows, (const float *const[]){NEARLY_RISING, FALLING, EQUAL}, 3);
+  assert_has(svg, ">0.90<");  /* ortho and the oracle */
+  assert_has(svg, ">−1<");    /* ortho and l2 */
+  assert_has(svg, ">−0.90<"); /* the oracle and l2 */
+  assert_has(svg, ">–<");     /* apoz */
+  assert_has(svg, ">ortho *<");
+  assert_has(svg, ">l2<");
+  assert_has(svg, "mean over 2 drops; n = 2 seeds.");
+  assert_has(svg, "of agreement with oracle-loss.");
+  assert_has(svg, "unequal scores");
+  free(svg);
+}
+
+/* 22 with ortho, of which 20 are shown; the numbers lose their zero. */
+static void agreement_of_many_criteria_has_smaller_cells_and_counts_those_left_out(void **unused) {
+  (void)unused;
+  static char names[21][16];
+  rp_criterion shadows[21];
+  const float *scores[21];
+  for (int i = 0; i < 21; i++) {
+    snprintf(names[i], sizeof names[i], "criterion-%d", i);
+    shadows[i] = synthetic_criterion(names[i]);
+    scores[i] = i % 2 ? NEARLY_RISING : FALLING;
+  }
+  char *svg = agreement_svg(shadows, scores, 21);
+  assert_has(svg, ">–.90<");
+  assert_lacks(svg, "0.90<");
+  assert_has(svg, "2 more criteria");
+  assert_lacks(svg, "22 more");
+  free(svg);
+}
+
 /* ---- Ranks ----------------------------------------------------------------------------------- */
 
 /* Four filters, one of them inactive; x drops the first, y the first two, z the second. */
@@ -537,6 +628,10 @@ int main(void) {
       cmocka_unit_test(a_missing_gnuplot_is_said_to_be_missing),
       cmocka_unit_test(what_gnuplot_says_when_it_fails_is_passed_on),
       cmocka_unit_test(the_script_has_means_ranges_and_phases),
+      cmocka_unit_test(agreement_is_among_the_figures_where_there_are_shadows),
+      cmocka_unit_test(agreement_without_shadows_is_an_error_that_says_what_to_do),
+      cmocka_unit_test(agreement_shows_names_numbers_and_what_they_are_made_from),
+      cmocka_unit_test(agreement_of_many_criteria_has_smaller_cells_and_counts_those_left_out),
       cmocka_unit_test(ranks_are_told_apart_by_who_drops_the_filter),
       cmocka_unit_test(ranks_are_drawn_in_every_format_with_all_names_as_they_are),
       cmocka_unit_test(titles_of_panels_show_all_options),

@@ -199,26 +199,6 @@ static void rule_23_events_show_accuracy_just_before_and_just_after(void **unuse
   done_with(&fixture);
 }
 
-/* A shadow's answer to what acted in synthetic_put_drop on the given state: as if it had been asked for the same drop. */
-static void put_shadow(rp_store *store, rp_id state, rp_id acted, const rp_criterion *shadow, const float *scores, const int *ranks,
-                       const uint8_t *set) {
-  rp_error err = {0};
-  rp_drop_row answer = {.request = synthetic_id("shadow %s %s", shadow->ranker, shadow->options_json),
-                        .state = state,
-                        .criterion = *shadow,
-                        .p = 40,
-                        .limits_json = "{}",
-                        .gate = 1,
-                        .set = set,
-                        .ranks = ranks,
-                        .count = 2,
-                        .seconds = 0.25};
-  rp_shadow_row row = {.request = acted, .criterion = *shadow, .asked = answer.request, .outcome = RP_SHADOW_SCORED};
-  assert_ok(rp_store_put_scores(store, state, shadow, &SYNTHETIC_FILTERS, scores, &err), err);
-  assert_ok(rp_store_put_drop(store, &answer, &SYNTHETIC_FILTERS, &err), err);
-  assert_ok(rp_store_put_shadow(store, &row, &err), err);
-}
-
 static void rule_28_a_trial_shows_its_own_ranker_and_the_shadow_ones_of_its_experiment(void **unused) {
   (void)unused;
   static const float upside_down[] = {0.5f, 0.5f, 0.3f, 0.2f, 0.1f};
@@ -228,8 +208,8 @@ static void rule_28_a_trial_shows_its_own_ranker_and_the_shadow_ones_of_its_expe
   rp_criterion unrelated = synthetic_criterion("taylor");
   synthetic fixture = a_store_with(TWO_ARMS, 4, shadows, 2);
   rp_id ranked = synthetic_id("state repr eeDsReee 1 2"), acted = synthetic_id("request repr eeDsReee 1");
-  put_shadow(fixture.store, ranked, acted, &shadows[0], upside_down, ranks, set);
-  put_shadow(fixture.store, ranked, acted, &unrelated, upside_down, ranks, set);
+  synthetic_put_shadow(fixture.store, ranked, acted, &shadows[0], upside_down, ranks, set);
+  synthetic_put_shadow(fixture.store, ranked, acted, &unrelated, upside_down, ranks, set);
   /* its own, though it is a shadow as well, once; what it dropped, and what the shadow would have dropped, with its ranks as stored */
   assert_string_equal(rows(fixture.store, "SELECT ranker, acting, layer, filter, rank, dropped FROM v_filters WHERE seed = 1"),
                       "ortho|1|conv1|0|5|1 ortho|1|conv1|1|4|0 ortho|1|conv2|0|3|0 ortho|1|conv2|1|2|0 ortho|1|conv2|2|1|1 "
@@ -251,7 +231,7 @@ static void variants_of_a_ranker_are_told_apart_by_their_options(void **unused) 
   rp_criterion shadow = synthetic_criterion("ortho");
   shadow.options_json = "{\"options\":{\"variant\":\"authors\"}}";
   synthetic fixture = a_store_with(TWO_ARMS, 4, &shadow, 1);
-  put_shadow(fixture.store, synthetic_id("state repr eeDsReee 1 2"), synthetic_id("request repr eeDsReee 1"), &shadow, scores, ranks, set);
+  synthetic_put_shadow(fixture.store, synthetic_id("state repr eeDsReee 1 2"), synthetic_id("request repr eeDsReee 1"), &shadow, scores, ranks, set);
   assert_string_equal(rows(fixture.store, "SELECT DISTINCT ranker, acting, options FROM v_filters WHERE seed = 1"),
                       "ortho|1|{} ortho|0|{\"options\":{\"variant\":\"authors\"}}");
   done_with(&fixture);
@@ -270,8 +250,8 @@ static void rule_28_an_experiment_does_not_see_anothers_shadows(void **unused) {
   rp_plan_row plan = {.experiment = "y", .digest = synthetic_id("y"), .trials = &member, .n_trials = 1, .shadows = &taylor, .n_shadows = 1};
   assert_ok(rp_store_put_plan(fixture.store, &plan, &err), err);
   rp_id ranked = synthetic_id("state repr eeDsReee 1 2"), acted = synthetic_id("request repr eeDsReee 1");
-  put_shadow(fixture.store, ranked, acted, &l2, scores, ranks, set);
-  put_shadow(fixture.store, ranked, acted, &taylor, scores, ranks, set);
+  synthetic_put_shadow(fixture.store, ranked, acted, &l2, scores, ranks, set);
+  synthetic_put_shadow(fixture.store, ranked, acted, &taylor, scores, ranks, set);
   assert_string_equal(rows(fixture.store, "SELECT DISTINCT experiment, ranker FROM v_filters WHERE acting = 0"), "x|l2 y|taylor");
   done_with(&fixture);
 }
