@@ -1,6 +1,7 @@
-# agreement.gp: how far criteria agree: a matrix of rank correlations. Above it stand: width, height (points), font_unit (of a size of letters, in points); $cells (x, y, value, text), $blanks (x, y, text): cells
-# without a value; n, the criteria; label_text[], label_lines for each, n_label_lines[] of them used; text_size, label_size; the captions' arrays; and in points:
-# `cell`, a cell's side, `names`, the longest label, `bar`, the height of the colour bar with its numbers, `below`, the height of the captions. y counts rows downwards.
+# agreement.gp: how far criteria agree: a matrix of rank correlations. Above it stand: width, height (points), font_unit (of sizes of letters in points); $cells
+# (x, y, value, text), $blanks (x, y, text): cells without a value; n, the criteria; label_text[], label_lines for each, n_label_lines[] of them used; text_size,
+# label_size; the captions' arrays; and in points: `cell`, a cell's side, `names`, the longest label, `bar`, the height of the colour bar with its numbers, `below`, the
+# height of the captions. y counts rows downwards.
 #
 # Both ends differ in lightness, and so in grey: +1 is nearly black, −1 no darker than 0.65. Blue and orange are told apart by all.
 

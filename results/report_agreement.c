@@ -64,19 +64,21 @@ static rp_status note_constants(const rp_agreement *agreement, rp_report_table *
 
 static rp_status write_notes(const rp_agreement *agreement, rp_report_table *table, rp_error *err) {
   RP_TRY(note(table,
-              "Spearman's rank correlation of the scores of all active filters, mean ± standard deviation over drops. Drops of trials that "
-              "share their weights until then count once; those of one trial are not independent.",
+              "Spearman's rank correlation of the scores of all active filters, mean ± standard deviation over drops. A drop from weights "
+              "that trials share counts once; drops of one trial are not independent.",
               err));
-  RP_TRY(note(table,
-              "with acting: with the criteria that acted there, other than itself; same drops: filters that both would drop, of all that "
-              "are dropped. Two orders that have nothing to do with each other share about p of them.",
-              err));
+  RP_TRY(
+      note(table,
+           "with acting: with the other criteria that acted there; same drops: share of the would-be drops in common with them (by chance "
+           "about p, more where limits bind).",
+           err));
   RP_TRY(note_constants(agreement, table, err));
   if (agreement->has_shadows) return RP_OK;
-  return note(table,
-              "Only criteria that acted were scored, so that only drops from states that arms share can be compared. With `shadow: [all]` "
-              "in the experiment's file the next run scores all criteria at every drop, and trains nothing for it.",
-              err);
+  return note(
+      table,
+      "Only drops from weights that arms share are here. `shadow: [all]` in the experiment's file has all criteria scored at every drop; "
+      "the next run trains nothing for it.",
+      err);
 }
 
 rp_status rp_report_agreement(const rp_agreement *agreement, rp_text *subtitle, rp_report_table *table, rp_error *err) {

@@ -129,6 +129,23 @@ static void trials_that_share_nothing_have_the_same_shadows(void **unused) {
   assert_same_rows("one.db", "unshared.db", SHADOW_ROWS);
 }
 
+/* Two drops of two seeds, each of four filters; the overlap is worked out from the rows that users see. */
+static void the_report_and_a_figure_say_how_far_shadows_agree(void **unused) {
+  (void)unused;
+  char row[160];
+  int n_both = count("one.db", "SELECT count(*) FROM v_filters a JOIN v_filters s USING (trial, cycle, layer, filter) WHERE a.acting AND "
+                               "a.dropped AND s.ranker = 'taylor' AND s.dropped");
+  outcome *out = expect_exit(0, "report one --format md --db one.db");
+  expect_text(out, "### Criteria on the same weights\n\n4 drops of 2 trials\n");
+  const char *taylor = strstr(out->output, "| taylor | 4 | 2 | ");
+  assert_non_null(taylor);
+  snprintf(row, sizeof row, " | %.0f %% | ", 100.0 * n_both / 16);
+  const char *found = strstr(taylor, row);
+  assert_true(found && found < strchr(taylor, '\n'));
+  expect_text(expect_exit(0, "plot one --db one.db -o figures --format svg"), "figures/one-agreement.svg");
+  expect_text(expect_exit(2, "plot one --figure agreement --db alone.db -o figures"), "`shadow: [all]`");
+}
+
 /* ---- Once for all ---------------------------------------------------------------------------- */
 
 static void rule_28_equal_shadows_of_two_experiments_are_scored_once_and_seen_by_their_own(void **unused) {
@@ -378,6 +395,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rule_28_a_shadow_says_what_an_arm_with_that_ranker_does),
       cmocka_unit_test(rule_27_shadows_change_no_id_and_no_bit),
+      cmocka_unit_test(the_report_and_a_figure_say_how_far_shadows_agree),
       cmocka_unit_test(shadows_that_are_added_later_are_scored_without_training),
       cmocka_unit_test(a_state_whose_checkpoint_is_gone_is_computed_again_for_its_shadows),
       cmocka_unit_test(a_damaged_checkpoint_is_noticed_by_shadows),
