@@ -61,11 +61,14 @@ static const char EPOCHS_SQL[] =
     "SELECT DISTINCT epoch, phase, lr, round(train_loss, 4) AS train_loss, round(train_acc, 4) AS train_acc, round(val_acc, 4) AS val_acc,"
     " round(test_acc, 4) AS test_acc, round(ortho_mean, 4) AS ortho_mean, active_filters"
     " FROM v_epochs WHERE trial = ?1 ORDER BY epoch";
-static const char EVENTS_SQL[] =
-    "SELECT DISTINCT epoch, cycle, event, dropped, round(test_acc_before, 4) AS test_before, round(test_acc_after, 4) AS test_after,"
-    " limits_used, ties_at_cut, constraints_asked AS asked, constraints_met AS met,"
-    " iif(max_cos_left IS NULL, NULL, printf('%.1e', max_cos_left)) AS max_cos_left, round(seconds, 2) AS seconds"
-    " FROM v_events WHERE trial = ?1";
+#define EVENTS_SQL_WITH(column)                                                                                                            \
+  "SELECT DISTINCT epoch, cycle, event, dropped, round(test_acc_before, 4) AS test_before, round(test_acc_after, 4) AS test_after," column \
+  " limits_used, ties_at_cut, constraints_asked AS asked, constraints_met AS met,"                                                         \
+  " iif(max_cos_left IS NULL, NULL, printf('%.1e', max_cos_left)) AS max_cos_left, round(seconds, 2) AS seconds"                           \
+  " FROM v_events WHERE trial = ?1"
+static const char EVENTS_SQL[] = EVENTS_SQL_WITH("");
+static const char EVENTS_BN_SQL[] = EVENTS_SQL_WITH(" round(test_acc_after_bn, 4) AS test_after_bn,");
+static const char HAS_BN_SQL[] = "SELECT 1 FROM v_events WHERE trial = ?1 AND test_acc_after_bn IS NOT NULL";
 
 static const char SHADOWS_SQL[] =
     "SELECT DISTINCT epoch, cycle, ranker, replace(outcome, 'missing', 'pending') AS outcome, round(seconds, 3) AS seconds, json_extract(options, '$.options') AS options"
@@ -94,7 +97,7 @@ static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *e
   if (trial->message) printf("failed: %s\n", trial->message);
   RP_TRY(print_table(store, "settings", "SELECT printf('%-30s', key) AS key, value FROM v_params WHERE trial = ?1 ORDER BY key", hex, err));
   RP_TRY(print_table(store, "epochs", EPOCHS_SQL, hex, err));
-  RP_TRY(print_table(store, "events", EVENTS_SQL, hex, err));
+  RP_TRY(print_table(store, "events", has_any(store, HAS_BN_SQL, hex) ? EVENTS_BN_SQL : EVENTS_SQL, hex, err));
   if (!has_any(store, SHADOWS_SQL, hex)) return RP_OK;
   RP_TRY(print_table(store, "shadow rankers, which scored at drops without acting", SHADOWS_SQL, hex, err));
   return rp_query_rows(store, REASONS_SQL, hex, print_reason, NULL, err);

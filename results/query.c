@@ -133,7 +133,7 @@ void rp_trial_list_free(rp_trial_list *list) {
 static const char PATH_SQL[] =
     "SELECT p.step, s.id, s.digest, s.op, s.epoch, s.cycle, s.phase = 'sub', s.lr, s.train_loss, s.train_acc, s.val_loss, s.val_acc, "
     "s.test_loss, s.test_acc, coalesce(s.regrown, -1), coalesce(s.constraints_asked, -1), coalesce(s.constraints_met, -1), s.max_cos_left, "
-    "coalesce(p.request, 0), coalesce(d.count, -1), coalesce(d.limits_used, -1), coalesce(d.ties_at_cut, -1) "
+    "coalesce(p.request, 0), coalesce(d.count, -1), coalesce(d.limits_used, -1), coalesce(d.ties_at_cut, -1), s.val_acc_bn, s.test_acc_bn "
     "FROM trials t JOIN paths p ON p.trial = t.trial JOIN states s ON s.state = p.state LEFT JOIN requests d ON d.request = p.request "
     "WHERE t.id = ?1 ORDER BY p.step";
 
@@ -154,6 +154,8 @@ static rp_status read_path_step(sqlite3_stmt *row, rp_path_step *step, rp_error 
   step->count = sqlite3_column_int(row, 19);
   step->limits_used = sqlite3_column_int(row, 20);
   step->ties_at_cut = sqlite3_column_int(row, 21);
+  step->val_acc_bn = rp_sql_double(row, 22);
+  step->test_acc_bn = rp_sql_double(row, 23);
   return rp_sql_text(row, 3, &step->op, err);
 }
 

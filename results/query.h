@@ -59,6 +59,7 @@ typedef struct {
   int epoch, cycle;
   int is_sub; /* phase */
   double lr, train_loss, train_acc, val_loss, val_acc, test_loss, test_acc;
+  double val_acc_bn, test_acc_bn; /* of a regrow, with BN statistics re-estimated (rule 23) */
   int regrown;
   int64_t constraints_asked, constraints_met;
   double max_cos_left;

@@ -18,6 +18,7 @@ enum { APPLICATION_ID = 0x72657072, WAIT_MS = 10000, LARGEST_TABLED_DF = 200 };
 static const char *const MIGRATIONS[] = {
     rp_embedded_results_schema_sql,   /* to version 1 */
     rp_embedded_results_schema_2_sql, /* to version 2 */
+    "",                               /* to version 3: v_events has more columns */
 };
 enum { NEWEST_VERSION = sizeof MIGRATIONS / sizeof *MIGRATIONS };
 

@@ -158,7 +158,7 @@ typedef struct {
   rp_id digest;      /* of all the state's bits */
   double lr, train_loss, train_acc, images_per_second; /* op train; lr of the epoch's first step */
   double val_loss, val_acc, test_loss, test_acc;       /* rule 20 */
-  double test_acc_bn, val_acc_bn;                      /* op regrow, with re-estimated BN statistics (rule 23) */
+  double test_acc_bn, val_acc_bn;                      /* op regrow, of a net with BN: with its statistics re-estimated (rule 23) */
   double ortho_sum, ortho_mean;                        /* rule 22 */
   int active_filters;
   int regrown;                                /* op regrow: filters */

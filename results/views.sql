@@ -97,12 +97,13 @@ SELECT experiment, arm, epoch, n, mean, sd, min, max, mean - t * sd / sqrt(n) AS
 FROM spread;
 
 -- One row per drop and regrow. `cycle` counts drops. `dropped`: filters that this drop took, or that this regrow gave back. Accuracies are those of the net as
--- it stood just before and just after. `seconds` includes ranking.
+-- it stood just before and just after. test_acc_after_bn, val_acc_after_bn: after a regrow, with the regrown channels' BN statistics re-estimated on up to
+-- 5,000 training images, which the net itself does not take over (rule 23); NULL where no BN channel was regrown. `seconds` includes ranking and measuring.
 CREATE VIEW v_events AS
 SELECT m.experiment, m.arm, m.trial, m.seed, s.epoch, s.cycle, s.op AS event,
   CASE WHEN s.op = 'drop' THEN d.count ELSE s.regrown END AS dropped,
-  b.test_acc AS test_acc_before, s.test_acc AS test_acc_after, b.val_acc AS val_acc_before, s.val_acc AS val_acc_after,
-  d.limits_used, d.ties_at_cut, s.constraints_asked, s.constraints_met, s.max_cos_left, s.seconds
+  b.test_acc AS test_acc_before, s.test_acc AS test_acc_after, s.test_acc_bn AS test_acc_after_bn, b.val_acc AS val_acc_before, s.val_acc AS val_acc_after,
+  s.val_acc_bn AS val_acc_after_bn, d.limits_used, d.ties_at_cut, s.constraints_asked, s.constraints_met, s.max_cos_left, s.seconds
 FROM plan_members m JOIN paths p ON p.trial = m.trial_key JOIN states s ON s.state = p.state
 LEFT JOIN states b ON b.state = s.parent
 LEFT JOIN requests d ON d.request = p.request

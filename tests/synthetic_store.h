@@ -159,6 +159,7 @@ static inline void synthetic_run_trial(rp_store *store, const synthetic_trial *t
     state.val_acc = trial->val_acc ? trial->val_acc(trial->seed, epoch) : NAN;
     state.seconds = 2;
     if (what == 'R') state.regrown = 2, state.constraints_asked = 7, state.constraints_met = 6, state.max_cos_left = 0.25;
+    if (what == 'R') state.test_acc_bn = state.test_acc + 0.005, state.val_acc_bn = 0.375;
     state.layers = layers, state.n_layers = 2;
     assert_ok(rp_store_put_state(store, &state, &err), err);
     assert_ok(rp_store_put_path(store, trial_id, step, state.id, request, &err), err);

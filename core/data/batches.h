@@ -22,6 +22,8 @@ void rp_batches_fill(const rp_dataset *dataset, rp_part part, const uint32_t *in
 void rp_batches_fill_augmented(const rp_dataset *dataset, const rp_augmentation *how, uint64_t seed, uint32_t epoch,
                                const uint32_t *indices, uint32_t n, float *images, uint8_t *labels);
 
+enum { RP_SCORING_IMAGES = 5000 }; /* as many where nothing else is asked for (rule 6) */
+
 /* The training images that data-driven criteria look at (rule 6): min(n, training split) indices, fixed by split_seed and not by the trial,
  * in increasing order. `indices`: [min(n, training split)]. *n_chosen is their number. Errors: RP_EMEMORY. */
 rp_status rp_batches_scoring_images(const rp_dataset *dataset, uint32_t n, uint32_t *indices, uint32_t *n_chosen, rp_error *err);

@@ -343,10 +343,16 @@ rp_status rp_executor_load(rp_executor *executor, const float *parameters, const
     rp_gate_absent_channels(net, closed, executor->absent);
   else
     memset(executor->absent, 0, (size_t)net->n_channels);
+  rp_executor_measure_channels(executor, NULL);
   rp_dnn_use_threads(net->dnn);
   for (int i = 0; i < net->model.n_layers; i++)
     if (has_tensors(net, i)) RP_TRY_IN(load_layer(executor, i, parameters, err), err, "%s", net->model.layers[i].name);
   return RP_OK;
+}
+
+void rp_executor_measure_channels(rp_executor *executor, rp_channel_moments *moments) {
+  const rp_net *net = executor->net;
+  for (int i = 0; i < net->model.n_layers; i++) executor->layers[i].moments = moments ? moments + net->first_channel[i] : NULL;
 }
 
 void rp_executor_clear_gradients(rp_executor *executor) {

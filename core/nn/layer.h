@@ -21,6 +21,7 @@ typedef struct rp_layer {
   int is_fused;                       /* the layer before does its work: it shares that one's maps and is passed over */
   const struct rp_layer *sparse_pool; /* TRAIN, of a conv: the max pool that alone reads it and stands right behind; NULL: no such */
   const rp_draw_place *place;         /* of the batch at hand, for layers that draw; borrowed from the executor */
+  rp_channel_moments *moments;        /* EVALUATE, of a BN: [channels of out], those wanted are measured; NULL: none */
   const struct rp_layer *primal;      /* of a tangent (tangent.h): the layer whose derivative it is; NULL: this is a layer */
   float *work[2];                     /* of a tangent: as large as any conv's output, and as any conv's input */
   void *own;                          /* the kind's own data */

@@ -3,8 +3,8 @@
  *   y = (x − mean) · gamma / sqrt(variance + epsilon) + beta          Ioffe & Szegedy, ICML 2015
  *
  * In training mean and (biased) variance are the batch's, and the running ones move towards them, the variance as its unbiased estimate (as
- * in PyTorch); else they are the running ones. Sums of a few pixels are float32, those of these double, in a fixed order. A channel that is
- * absent has gamma and beta 0 in the copies, so it puts out 0 and hands no gradient on. */
+ * in PyTorch); else they are the running ones, but for channels that are measured. Sums of a few pixels are float32, those of these double,
+ * in a fixed order. A channel that is absent has gamma and beta 0 in the copies, so it puts out 0 and hands no gradient on. */
 #include "core/nn/layer.h"
 
 #include "core/base/memory.h"
@@ -17,7 +17,7 @@ typedef struct {
   float *gamma, *beta, *running[2];      /* [n_channels] copies; mean and variance */
   float *mean, *scale, *shift, *inverse; /* of the last forward: y = (x − mean) · scale + shift; 1 / sqrt(variance + epsilon) */
   float *around;                         /* what the sums of a batch are taken around */
-  double *sums[2];                       /* [n_channels], while they are summed up */
+  double *sums[2];                       /* [n_channels], while they are summed up; then mean and variance of a forward */
   float *gamma_gradient, *beta_gradient; /* sums since the last clear */
   float *of_mean, *of_deviation;         /* backward: terms of the gradient through mean and variance */
 } batch_norm;
@@ -168,11 +168,12 @@ static double values_per_channel(const rp_map *map) {
   return (double)map->batch * map->height * map->width;
 }
 
-/* Both sums are taken in one pass, around the mean of the first image: near the batch's own, that leaves little to cancel. */
-static void measure_batch(rp_layer *layer, double *variance) {
+/* Sums become mean and (biased) variance. Both are taken in one pass, around the mean of the first image: near the batch's own, that leaves
+ * little to cancel. */
+static void measure_batch(rp_layer *layer) {
   batch_norm *bn = layer->own;
   const rp_map *in = &layer->ins[0];
-  const double n = values_per_channel(in), unbiased = n > 1 ? n / (n - 1) : 1, momentum = layer->spec->momentum;
+  const double n = values_per_channel(in);
   rp_map first = *in;
   first.batch = 1;
   memset(bn->around, 0, bn->n_channels * sizeof *bn->around);
@@ -182,25 +183,66 @@ static void measure_batch(rp_layer *layer, double *variance) {
   for (int i = 0; i < 2; i++) memset(bn->sums[i], 0, bn->n_channels * sizeof *bn->sums[i]);
   FOR_EACH_PLANE(in, CALL(bn_sum, in->block, bn, in->values + from, at, n_pixels));
   for (size_t c = 0; c < bn->n_channels; c++) {
-    const double off = bn->sums[0][c] / n, mean = (double)bn->around[c] + off;
-    variance[c] = fmax(bn->sums[1][c] / n - off * off, 0);
-    bn->mean[c] = (float)mean;
-    bn->running[0][c] = (float)((1 - momentum) * (double)bn->running[0][c] + momentum * mean);
-    bn->running[1][c] = (float)((1 - momentum) * (double)bn->running[1][c] + momentum * variance[c] * unbiased);
+    const double off = bn->sums[0][c] / n;
+    bn->sums[0][c] = (double)bn->around[c] + off;
+    bn->sums[1][c] = fmax(bn->sums[1][c] / n - off * off, 0);
   }
+}
+
+static void move_running(const rp_layer *layer) {
+  const batch_norm *bn = layer->own;
+  const double n = values_per_channel(&layer->ins[0]), unbiased = n > 1 ? n / (n - 1) : 1, momentum = layer->spec->momentum;
+  for (size_t c = 0; c < bn->n_channels; c++) {
+    bn->running[0][c] = (float)((1 - momentum) * (double)bn->running[0][c] + momentum * bn->sums[0][c]);
+    bn->running[1][c] = (float)((1 - momentum) * (double)bn->running[1][c] + momentum * bn->sums[1][c] * unbiased);
+  }
+}
+
+static void take_running(const batch_norm *bn, size_t c) {
+  for (int i = 0; i < 2; i++) bn->sums[i][c] = (double)bn->running[i][c];
+}
+
+/* Chan, Golub and LeVeque 1983: the moments of two samples together. */
+static void add_sample(rp_channel_moments *moments, double n, double mean, double variance) {
+  const double n_before = moments->n, apart = mean - moments->mean;
+  moments->n += n;
+  moments->mean += apart * n / moments->n;
+  moments->squares += variance * n + apart * apart * n_before * n / moments->n;
+}
+
+/* The batch's mean and variance where they are wanted, else the running ones. */
+static void measure_wanted(rp_layer *layer) {
+  const batch_norm *bn = layer->own;
+  const size_t n_channels = (size_t)layer->out.channels;
+  measure_batch(layer);
+  for (size_t c = 0; c < bn->n_channels; c++) {
+    if (c < n_channels && layer->moments[c].is_wanted)
+      add_sample(&layer->moments[c], values_per_channel(&layer->ins[0]), bn->sums[0][c], bn->sums[1][c]);
+    else
+      take_running(bn, c);
+  }
+}
+
+/* Leaves in the sums what the layer normalises by: mean and variance. */
+static void find_statistics(rp_layer *layer) {
+  const batch_norm *bn = layer->own;
+  if (layer->purpose == RP_RUN_TRAIN) {
+    measure_batch(layer);
+    move_running(layer);
+  } else if (layer->moments)
+    measure_wanted(layer);
+  else
+    for (size_t c = 0; c < bn->n_channels; c++) take_running(bn, c);
 }
 
 static rp_status forward(rp_layer *layer, rp_error *err) {
   (void)err;
   batch_norm *bn = layer->own;
   const rp_map *in = &layer->ins[0];
-  double *variance = bn->sums[1]; /* of channel c, once the sum has been used */
-  if (layer->purpose == RP_RUN_TRAIN)
-    measure_batch(layer, variance);
-  else
-    for (size_t c = 0; c < bn->n_channels; c++) bn->mean[c] = bn->running[0][c], variance[c] = (double)bn->running[1][c];
+  find_statistics(layer);
   for (size_t c = 0; c < bn->n_channels; c++) {
-    const double inverse = 1 / sqrt(variance[c] + layer->spec->epsilon);
+    const double inverse = 1 / sqrt(bn->sums[1][c] + layer->spec->epsilon);
+    bn->mean[c] = (float)bn->sums[0][c];
     bn->inverse[c] = (float)inverse;
     bn->scale[c] = (float)((double)bn->gamma[c] * inverse);
     bn->shift[c] = bn->beta[c];

@@ -80,6 +80,19 @@ rp_status rp_executor_add_gradients(rp_executor *executor, float *gradients, rp_
  * of absent channels stay as they are (rule 10). */
 void rp_executor_statistics(const rp_executor *executor, float *parameters);
 
+/* All values that a BN channel has read, over any number of batches. Start from 0. */
+typedef struct {
+  int is_wanted; /* the caller's; where it is 0, the rest stays as it is */
+  double n;      /* values so far: images × pixels */
+  double mean;
+  double squares; /* sum of (value − mean)²; divided by n − 1 it is the unbiased variance */
+} rp_channel_moments;
+
+/* EVALUATE: until the next load, the BN channels that are wanted are normalised by each batch's own mean and (biased) variance, as in
+ * training, and what they read is added to their moments. All others keep to their running statistics, and nothing is drawn. `moments`:
+ * [rp_gate_n_channels] (gate.h), borrowed until then; those of several executors may be the same. */
+void rp_executor_measure_channels(rp_executor *executor, rp_channel_moments *moments);
+
 /* OBSERVE: a conv's maps at the gate, and the loss's gradient with respect to them, of the last forward and backward: [N][K][H][W] dense,
  * owned by the executor, valid until its next call. */
 rp_status rp_executor_maps(rp_executor *executor, int conv, const float **maps, rp_error *err);

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { SCORING_IMAGES = 5000 }; /* rule 6 */
-
 /* ---- Images ---------------------------------------------------------------------------------- */
 
 static int ablates(const rp_ranker *ranker) {
@@ -37,7 +35,7 @@ static rp_status choose_validation_images(const rp_dataset *dataset, uint32_t wa
 
 static rp_status choose_training_images(const rp_dataset *dataset, uint32_t wanted, rp_scoring_images *out, rp_error *err) {
   if (dataset->n[RP_TRAIN] == 0) return rp_fail(err, RP_EINPUT, "there are no training images to score on");
-  uint32_t n = wanted ? wanted : SCORING_IMAGES;
+  uint32_t n = wanted ? wanted : RP_SCORING_IMAGES;
   if (n > dataset->n[RP_TRAIN]) n = dataset->n[RP_TRAIN];
   RP_TRY(rp_allocate(n, sizeof *out->indices, &out->indices, err));
   out->part = RP_TRAIN;

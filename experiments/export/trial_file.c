@@ -282,6 +282,7 @@ static void add_regrow(rp_text *json, const rp_regrow_options *regrow, const rp_
   add_string(json, "bias", regrow->keep_bias ? "keep" : "zero");
   add_string(json, "readers", REGROW_READERS[regrow->readers]);
   add_integer(json, "regrown", step->regrown);
+  add_number(json, "val_acc_bn", step->val_acc_bn), add_number(json, "test_acc_bn", step->test_acc_bn);
   if (step->constraints_asked < 0) return;
   add_integer(json, "constraints_asked", step->constraints_asked), add_integer(json, "constraints_met", step->constraints_met);
   add_number(json, "max_cos_left", step->max_cos_left);

@@ -71,6 +71,8 @@ rp_job_result rp_job_result_empty(void) {
                          .val_acc = NAN,
                          .test_loss = NAN,
                          .test_acc = NAN,
+                         .val_acc_bn = NAN,
+                         .test_acc_bn = NAN,
                          .ortho_sum = NAN,
                          .ortho_mean = NAN,
                          .active_filters = -1,

@@ -40,6 +40,7 @@ typedef struct {
   int64_t checkpoint_bytes;
   double lr, train_loss, train_acc, images_per_second;
   double val_loss, val_acc, test_loss, test_acc;
+  double val_acc_bn, test_acc_bn; /* regrow: with BN statistics re-estimated */
   double ortho_sum, ortho_mean;
   int active_filters;
   int regrown;

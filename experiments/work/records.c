@@ -156,6 +156,7 @@ static rp_status put_state(const rp_trial_plan *plan, int path_step, const rp_jo
   row.images_per_second = result->images_per_second;
   row.val_loss = result->val_loss, row.val_acc = result->val_acc;
   row.test_loss = result->test_loss, row.test_acc = result->test_acc;
+  row.test_acc_bn = result->test_acc_bn, row.val_acc_bn = result->val_acc_bn;
   row.ortho_sum = result->ortho_sum, row.ortho_mean = result->ortho_mean;
   row.active_filters = result->active_filters, row.regrown = result->regrown;
   row.constraints_asked = result->constraints_asked, row.constraints_met = result->constraints_met;

@@ -6,6 +6,7 @@
 #include "core/ops/drop.h"
 #include "core/probes/evaluate.h"
 #include "core/probes/overlap.h"
+#include "core/probes/reestimate.h"
 #include "core/state/checkpoint.h"
 #include "experiments/config/yaml.h"
 #include "experiments/plan/ids.h"
@@ -295,12 +296,12 @@ static rp_status probe_layers(const rp_session *session, const uint8_t *alive, r
   return RP_OK;
 }
 
-static rp_status evaluate_part(rp_session *session, const uint8_t *closed, rp_part part, uint8_t *alive, double *loss, double *acc,
-                               rp_error *err) {
+static rp_status evaluate_part(rp_session *session, const float *parameters, const uint8_t *closed, rp_part part, uint8_t *alive,
+                               double *loss, double *acc, rp_error *err) {
   uint32_t n = session->dataset.n[part];
   if (n == 0) return RP_OK;
   rp_evaluation evaluation;
-  RP_TRY(rp_evaluate(session->net, session->state->parameters, closed, &session->dataset, part, NULL, n, alive, &evaluation, err));
+  RP_TRY(rp_evaluate(session->net, parameters, closed, &session->dataset, part, NULL, n, alive, &evaluation, err));
   *loss = evaluation.loss;
   *acc = evaluation.accuracy;
   return RP_OK;
@@ -313,8 +314,8 @@ static rp_status probe(rp_session *session, rp_job_result *result, rp_error *err
   RP_TRY(rp_allocate((size_t)session->plan.n_filters, 1, &closed, err));
   RP_TRY(rp_allocate((size_t)session->plan.n_filters, 1, &alive, err));
   rp_state_closed(state, closed);
-  RP_TRY(evaluate_part(session, closed, RP_VALIDATION, alive, &result->val_loss, &result->val_acc, err));
-  RP_TRY(evaluate_part(session, closed, RP_TEST, NULL, &result->test_loss, &result->test_acc, err));
+  RP_TRY(evaluate_part(session, state->parameters, closed, RP_VALIDATION, alive, &result->val_loss, &result->val_acc, err));
+  RP_TRY(evaluate_part(session, state->parameters, closed, RP_TEST, NULL, &result->test_loss, &result->test_acc, err));
   RP_TRY(probe_layers(session, alive, result, err));
   rp_overlap overlap;
   RP_TRY(rp_overlap_of_net(state, &overlap, err));
@@ -324,6 +325,25 @@ static rp_status probe(rp_session *session, rp_job_result *result, rp_error *err
   result->epoch = (int)state->epoch;
   result->cycle = (int)state->cycle;
   return rp_state_digest(state, &result->digest, err);
+}
+
+/* The marked filters, which the next regrow takes. */
+static rp_status find_marked(const rp_session *session, uint8_t **out, rp_error *err) {
+  RP_TRY(rp_allocate((size_t)session->plan.n_filters, 1, out, err));
+  for (int f = 0; f < session->plan.n_filters; f++) (*out)[f] = session->state->filters[f].dropped;
+  return RP_OK;
+}
+
+/* After a regrow: on a copy whose regrown channels have other BN statistics (rule 23). Reported on, and nothing else. */
+static rp_status probe_reestimated(rp_session *session, const uint8_t *regrown, rp_job_result *result, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) float *copy = NULL;
+  int n_channels;
+  double unused;
+  RP_TRY(rp_allocate(rp_net_layout(session->net)->n_parameters, sizeof *copy, &copy, err));
+  RP_TRY(rp_reestimate(session->net, session->state->parameters, regrown, &session->dataset, copy, &n_channels, err));
+  if (n_channels == 0) return RP_OK;
+  RP_TRY(evaluate_part(session, copy, NULL, RP_VALIDATION, NULL, &unused, &result->val_acc_bn, err));
+  return evaluate_part(session, copy, NULL, RP_TEST, NULL, &unused, &result->test_acc_bn, err);
 }
 
 /* ---- A job ----------------------------------------------------------------------------------- */
@@ -375,10 +395,14 @@ rp_status rp_session_write_checkpoint(const rp_session *session, const char *sta
 
 /* A root has no step that makes it. */
 static rp_status compute(rp_session *session, const rp_job *job, rp_job_result *result, rp_error *err) {
+  RP_CLEANUP(rp_free_pointer) uint8_t *marked = NULL;
   if (job->to > session->plan.program.n_steps) return rp_fail(err, RP_EWORKER, "a job does not fit its trial");
+  const int is_regrow = job->to > 0 && session->plan.program.steps[job->to - 1].kind == RP_OP_REGROW;
+  RP_TRY(find_marked(session, &marked, err));
   if (job->to > 0) RP_TRY(run_step(session, job->to - 1, known_set(job, job->to), result, err));
   result->id = session->state_id;
   RP_TRY(probe(session, result, err));
+  if (is_regrow) RP_TRY(probe_reestimated(session, marked, result, err));
   return rp_session_write_checkpoint(session, job->states, &result->checkpoint_bytes, err);
 }
 

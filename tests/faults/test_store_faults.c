@@ -81,7 +81,7 @@ static void a_database_of_a_newer_version_is_refused_with_both_versions(void **u
   rp_store *store = NULL;
   rp_error err = {0};
   run_sql(path, "PRAGMA user_version = 97");
-  assert_fails(rp_store_open(path, RP_STORE_WRITE, &store, &err), RP_EINPUT, err, "version 97 is newer than version 2");
+  assert_fails(rp_store_open(path, RP_STORE_WRITE, &store, &err), RP_EINPUT, err, "version 97 is newer than version 3");
   assert_fails(rp_store_open(path, RP_STORE_READ, &store, &err), RP_EINPUT, err, "version 97");
   synthetic_remove(path);
 }

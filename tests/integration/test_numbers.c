@@ -1,5 +1,6 @@
 /* test_numbers.c: what a run stores, against numbers that are worked out here, from its checkpoints, the data and the scores. */
 #include "core/probes/evaluate.h"
+#include "core/probes/reestimate.h"
 #include "core/state/checkpoint.h"
 #include "experiments/plan/campaign.h"
 #include "tests/program.h"
@@ -21,7 +22,8 @@ static const char EXPERIMENT[] = "name: numbers\n"
                                  "  normalised: {scheme.ranker: {name: l2, normalise: layer-max}}\n"
                                  "  train-oracle: {scheme.ranker: oracle-loss, score.data: train, score.images: 100}\n"
                                  "  oracle: {scheme.ranker: oracle-loss}\n"
-                                 "  narrow: {scheme.ranker: random, model.kernel: 1}\n";
+                                 "  narrow: {scheme.ranker: random, model.kernel: 1}\n"
+                                 "  normed: {scheme.ranker: l2, model.bn: on}\n";
 
 static rp_campaign campaign;
 
@@ -63,6 +65,13 @@ static rp_state *state_after(const char *arm, int step, rp_net *net) {
   rp_error err = {0};
   assert_ok(rp_checkpoint_read(path, rp_net_layout(net), &state, &err), err);
   return state;
+}
+
+static const rp_model *model_of(const char *arm) {
+  for (int i = 0; i < campaign.experiment.n_trials; i++)
+    if (strcmp(campaign.experiment.trials[i].label, arm) == 0) return &campaign.plans[i].model;
+  fail_msg("there is no arm %s", arm);
+  return NULL;
 }
 
 static rp_evaluation evaluate(rp_net *net, const rp_state *state, rp_part part, int with_gates) {
@@ -143,6 +152,51 @@ static void rule_21_the_best_validation_epoch_is_marked_only_where_validation_ra
   assert_non_null(strchr(other + 1, '*'));
 }
 
+/* After path step 6, with the statistics that regrown channels have on the training images; which filters were regrown, the sub-network at
+ * path step 5 says. Only regrows of nets with BN are measured so, and no epochs of their sub-networks. */
+static void rule_23_a_regrow_of_a_net_with_bn_also_shows_what_other_statistics_would_give(void **unused) {
+  (void)unused;
+  rp_error err = {0};
+  rp_net *net;
+  int n_channels;
+  uint8_t marked[48];
+  assert_ok(rp_net_create(model_of("normed"), 1, &net, &err), err);
+  rp_state *sub_network = state_after("normed", 5, net), *regrown = state_after("normed", 6, net);
+  rp_evaluation test = evaluate(net, regrown, RP_TEST, 0), validation = evaluate(net, regrown, RP_VALIDATION, 0);
+  rp_state_closed(sub_network, marked);
+  assert_ok(rp_reestimate(net, regrown->parameters, marked, &campaign.datasets[0].dataset, sub_network->parameters, &n_channels, &err),
+            err);
+  rp_evaluation other_test = evaluate(net, sub_network, RP_TEST, 0), other_validation = evaluate(net, sub_network, RP_VALIDATION, 0);
+  assert_int_equal(n_channels, 19);
+  /* Else nothing would show. */
+  assert_true(other_test.accuracy != test.accuracy && other_validation.accuracy != validation.accuracy);
+  assert_true(other_test.accuracy != other_validation.accuracy);
+#define OF_REGROW " FROM v_events WHERE arm = 'normed' AND event = 'regrow'"
+  assert_near(number_of("SELECT test_acc_after" OF_REGROW), test.accuracy, 1e-14);
+  assert_near(number_of("SELECT test_acc_after_bn" OF_REGROW), other_test.accuracy, 1e-14);
+  assert_near(number_of("SELECT val_acc_after" OF_REGROW), validation.accuracy, 1e-14);
+  assert_near(number_of("SELECT val_acc_after_bn" OF_REGROW), other_validation.accuracy, 1e-14);
+  assert_rows("n.db", "SELECT arm, event FROM v_events WHERE test_acc_after_bn IS NOT NULL OR val_acc_after_bn IS NOT NULL",
+              "normed regrow\n");
+  assert_rows("n.db", "SELECT op FROM states WHERE test_acc_bn IS NOT NULL OR val_acc_bn IS NOT NULL", "regrow\n");
+  rp_state_free(&sub_network);
+  rp_state_free(&regrown);
+  rp_net_free(&net);
+}
+
+static void show_has_the_column_of_other_bn_statistics_where_it_was_measured(void **unused) {
+  (void)unused;
+  char expected[32];
+  snprintf(expected, sizeof expected, "%.4g ", number_of("SELECT round(test_acc_after_bn, 4)" OF_REGROW));
+  outcome *out = expect_exit(0, "show normed/3 --db n.db");
+  expect_text(out, "test_after_bn");
+  char *regrow = strstr(out->output, "regrow ");
+  assert_non_null(regrow);
+  *strchr(regrow, '\n') = '\0';
+  assert_non_null(strstr(regrow, expected));
+  assert_null(strstr(expect_exit(0, "show gated/3 --db n.db")->output, "test_after_bn"));
+}
+
 /* In conv1 two constraints fill the space but for one direction, and there are fifteen. */
 static void rule_16_constraints_that_could_not_be_met_are_on_record(void **unused) {
   (void)unused;
@@ -157,6 +211,8 @@ int main(void) {
       cmocka_unit_test(rule_25_with_the_gate_off_the_net_stays_whole_on_the_same_clock),
       cmocka_unit_test(rule_12_normalisation_decides_which_filters_go),
       cmocka_unit_test(rule_21_the_best_validation_epoch_is_marked_only_where_validation_ranked),
+      cmocka_unit_test(rule_23_a_regrow_of_a_net_with_bn_also_shows_what_other_statistics_would_give),
+      cmocka_unit_test(show_has_the_column_of_other_bn_statistics_where_it_was_measured),
       cmocka_unit_test(rule_16_constraints_that_could_not_be_met_are_on_record),
   };
   return cmocka_run_group_tests_name("numbers", tests, make_run, forget_run);

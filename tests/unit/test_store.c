@@ -389,12 +389,25 @@ static void a_database_of_version_1_is_brought_up_to_date(void **unused) {
                                 NULL, NULL, NULL),
                    SQLITE_OK);
   assert_int_equal(sqlite3_close(old), SQLITE_OK);
-  assert_fails(rp_store_open(path, RP_STORE_READ, &store, &err), RP_EINPUT, err, "older than version 2");
+  assert_fails(rp_store_open(path, RP_STORE_READ, &store, &err), RP_EINPUT, err, "older than version 3");
   rp_store_close(&store);
   store = open_store(path, RP_STORE_WRITE);
   assert_near(number(store, "SELECT count(*) FROM experiments WHERE name = 'kept'"), 1, 0);
   assert_near(number(store, "SELECT count(*) FROM shadows"), 0, 0);
   assert_near(number(store, "SELECT count(*) FROM v_filters"), 0, 0);
+  done_with(store, path);
+}
+
+/* Version 2 had the tables of version 3, and another v_events. */
+static void a_database_of_version_2_shows_what_version_3_does(void **unused) {
+  (void)unused;
+  char *path;
+  rp_store *store = new_store(&path);
+  rp_error err = {0};
+  assert_ok(rp_sql_execute(store, "PRAGMA user_version = 2; DROP VIEW v_events; CREATE VIEW v_events AS SELECT 1 AS epoch", &err), err);
+  rp_store_close(&store);
+  store = open_store(path, RP_STORE_WRITE);
+  assert_near(number(store, "SELECT count(*) FROM v_events WHERE test_acc_after_bn IS NULL"), 0, 0);
   done_with(store, path);
 }
 
@@ -506,6 +519,7 @@ int main(void) {
       cmocka_unit_test(a_state_before_an_event_and_the_last_of_a_done_trial_are_landmarks),
       cmocka_unit_test(failures_of_shadows_are_forgotten_for_one_experiment),
       cmocka_unit_test(a_database_of_version_1_is_brought_up_to_date),
+      cmocka_unit_test(a_database_of_version_2_shows_what_version_3_does),
       cmocka_unit_test(the_status_of_a_trial_and_why_it_failed_come_back),
       cmocka_unit_test(a_step_that_changes_makes_a_path_forget_its_later_steps),
       cmocka_unit_test(what_is_rolled_back_was_never_there),

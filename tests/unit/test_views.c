@@ -87,9 +87,8 @@ static void the_views_have_the_columns_that_are_promised(void **unused) {
        "experiment arm trial seed scheme ranker s1 s2 n p epoch phase lr train_loss train_acc val_loss val_acc test_loss test_acc "
        "ortho_sum ortho_mean active_filters images_per_second"},
       {"v_curves", "experiment arm epoch n mean sd min max ci_low ci_high"},
-      {"v_events",
-       "experiment arm trial seed epoch cycle event dropped test_acc_before test_acc_after val_acc_before val_acc_after limits_used "
-       "ties_at_cut constraints_asked constraints_met max_cos_left seconds"},
+      {"v_events", "experiment arm trial seed epoch cycle event dropped test_acc_before test_acc_after test_acc_after_bn val_acc_before "
+                   "val_acc_after val_acc_after_bn limits_used ties_at_cut constraints_asked constraints_met max_cos_left seconds"},
       {"v_filters", "experiment arm trial seed epoch cycle ranker acting layer filter score rank dropped options"},
       {"v_layers", "experiment arm trial seed epoch layer ortho_mean opposite_share active_filters dead_filters"},
   };
@@ -196,6 +195,16 @@ static void rule_23_events_show_accuracy_just_before_and_just_after(void **unuse
            "SELECT epoch, cycle, event, dropped, round(test_acc_before, 6), round(test_acc_after, 6), limits_used, ties_at_cut, "
            "constraints_asked, constraints_met, max_cos_left, seconds FROM v_events WHERE seed = 1"),
       "2|1|drop|2|0.602|0.552|1|3|null|null|null|2.0 3|1|regrow|2|0.603|0.583|null|null|7|6|0.25|2.0");
+  done_with(&fixture);
+}
+
+static void rule_23_a_regrow_shows_accuracy_with_other_bn_statistics_beside_its_own(void **unused) {
+  (void)unused;
+  synthetic fixture = a_store_with(TWO_ARMS, 4, NULL, 0);
+  assert_string_equal(
+      rows(fixture.store,
+           "SELECT event, round(test_acc_after, 6), round(test_acc_after_bn, 6), val_acc_after_bn FROM v_events WHERE seed = 1"),
+      "drop|0.552|null|null regrow|0.583|0.588|0.375");
   done_with(&fixture);
 }
 
@@ -334,6 +343,7 @@ int main(void) {
       cmocka_unit_test(rule_24_curves_are_over_distinct_seeds),
       cmocka_unit_test(rule_24_two_trials_of_one_seed_are_one_in_a_curve),
       cmocka_unit_test(rule_23_events_show_accuracy_just_before_and_just_after),
+      cmocka_unit_test(rule_23_a_regrow_shows_accuracy_with_other_bn_statistics_beside_its_own),
       cmocka_unit_test(rule_28_a_trial_shows_its_own_ranker_and_the_shadow_ones_of_its_experiment),
       cmocka_unit_test(variants_of_a_ranker_are_told_apart_by_their_options),
       cmocka_unit_test(rule_28_an_experiment_does_not_see_anothers_shadows),
