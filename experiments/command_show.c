@@ -36,12 +36,45 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 static const struct argp ARGP = {OPTIONS, parse, "TRIAL", "Shows a trial: settings, epochs, events, shadow rankers. " RP_TRIAL_HELP,
                                  0,       0,     0};
 
+enum { MAX_COLUMNS = 16, WIDEST_COLUMN = 60 };
+
+/* A table that is read twice: once for how wide its columns are. */
+typedef struct {
+  int widths[MAX_COLUMNS]; /* characters of the longest cell or of the name */
+  int n_rows;              /* printed */
+} table;
+
+static const char *cell(const char *value) {
+  return value ? value : "-";
+}
+
+static rp_status measure_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
+  (void)err;
+  table *of = user;
+  for (int i = 0; i < n_columns && i < MAX_COLUMNS; i++) {
+    int width = (int)strlen(cell(values[i])), name = (int)strlen(names[i]);
+    if (width > WIDEST_COLUMN) width = WIDEST_COLUMN;
+    if (width < name) width = name;
+    if (of->widths[i] < width) of->widths[i] = width;
+  }
+  return RP_OK;
+}
+
+static void print_cells(const table *of, int n_columns, const char *const *cells) {
+  for (int i = 0; i < n_columns; i++) {
+    int width = i < MAX_COLUMNS ? of->widths[i] : 0;
+    if (i + 1 < n_columns)
+      printf("%-*.*s  ", width, WIDEST_COLUMN, cell(cells[i]));
+    else
+      printf("%s\n", cell(cells[i]));
+  }
+}
+
 static rp_status print_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
   (void)err;
-  int *n_rows = user;
-  for (int i = 0; i < n_columns && *n_rows == 0; i++) printf("%-14s%s", names[i], i + 1 < n_columns ? " " : "\n");
-  (*n_rows)++;
-  for (int i = 0; i < n_columns; i++) printf("%-14.60s%s", values[i] ? values[i] : "-", i + 1 < n_columns ? " " : "\n");
+  table *of = user;
+  if (of->n_rows++ == 0) print_cells(of, n_columns, names);
+  print_cells(of, n_columns, values);
   return RP_OK;
 }
 
@@ -53,8 +86,9 @@ static rp_status count_row(void *user, int n_columns, const char *const *names, 
 
 static rp_status print_table(rp_store *store, const char *title, const char *sql, const char *trial, rp_error *err) {
   printf("\n%s\n", title);
-  int n_rows = 0;
-  return rp_query_rows(store, sql, trial, print_row, &n_rows, err);
+  table widths = {0};
+  RP_TRY(rp_query_rows(store, sql, trial, measure_row, &widths, err));
+  return rp_query_rows(store, sql, trial, print_row, &widths, err);
 }
 
 static const char EPOCHS_SQL[] =
@@ -95,7 +129,7 @@ static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *e
   printf("trial %s: %s/%lld of %s, %d of %d epochs\n", hex, trial->arm, (long long)trial->seed, trial->experiment, trial->epochs_done,
          trial->epochs);
   if (trial->message) printf("failed: %s\n", trial->message);
-  RP_TRY(print_table(store, "settings", "SELECT printf('%-30s', key) AS key, value FROM v_params WHERE trial = ?1 ORDER BY key", hex, err));
+  RP_TRY(print_table(store, "settings", "SELECT key, value FROM v_params WHERE trial = ?1 ORDER BY key", hex, err));
   RP_TRY(print_table(store, "epochs", EPOCHS_SQL, hex, err));
   RP_TRY(print_table(store, "events", has_any(store, HAS_BN_SQL, hex) ? EVENTS_BN_SQL : EVENTS_SQL, hex, err));
   if (!has_any(store, SHADOWS_SQL, hex)) return RP_OK;
