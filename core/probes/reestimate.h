@@ -23,8 +23,8 @@
  *   n_channels   BN channels re-estimated. 0 = none was regrown, or there are no training images: no image was looked at
  *
  * The images are rule 6's min(5,000, training split), whatever score.data and score.images say: the result is the state's, which trials of
- * different criteria share. They come in batches of RP_EVALUATE_BATCH and not of rule 6's 250, for which the maps of a deep net would take
- * more memory than training it. Errors: those of net.h. */
+ * different criteria share. They come in batches of RP_EVALUATE_BATCH, whose executor evaluation has already, and not of rule 6's 250,
+ * whose maps would take five times the memory beside it. Errors: those of net.h. */
 rp_status rp_reestimate(rp_net *net, const float *parameters, const uint8_t *regrown, const rp_dataset *dataset, float *out,
                         int *n_channels, rp_error *err);
 
