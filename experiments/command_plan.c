@@ -110,7 +110,7 @@ static void add_left(const rp_remainder *own, const rp_campaign *campaign, rp_te
     return;
   }
   rp_progress_duration(own->seconds_left, duration, sizeof duration);
-  rp_text_format(text, "; the rest takes one worker about %s", duration);
+  rp_text_format(text, "; the rest takes one worker at most about %s", duration);
   if (campaign->n_shadow_sets) rp_text_add(text, ", shadow rankers aside");
 }
 

@@ -4,12 +4,27 @@
 #include <math.h>
 #include <string.h>
 
-static void write_trial(const rp_overview *overview, int i, FILE *out) {
+/* Characters of the longest name, and of its column's title at least. */
+typedef struct {
+  int experiment, arm;
+} name_widths;
+
+static name_widths widths_of(const rp_overview *overview) {
+  name_widths widths = {(int)strlen("experiment"), (int)strlen("arm")};
+  for (int i = 0; i < overview->trials.n; i++) {
+    const int experiment = (int)strlen(overview->trials.trials[i].experiment), arm = (int)strlen(overview->trials.trials[i].arm);
+    if (widths.experiment < experiment) widths.experiment = experiment;
+    if (widths.arm < arm) widths.arm = arm;
+  }
+  return widths;
+}
+
+static void write_trial(const rp_overview *overview, int i, name_widths widths, FILE *out) {
   const rp_trial_result *trial = &overview->trials.trials[i];
   char hex[RP_ID_HEX + 1];
   rp_id_hex(trial->trial, hex);
-  fprintf(out, "%-12.12s %-10s %-28s %6lld  %-8s %4d/%-4d", hex, trial->experiment, trial->arm, (long long)trial->seed,
-          rp_overview_status(overview, i), trial->epochs_done, trial->epochs);
+  fprintf(out, "%-12.12s %-*s  %-*s %6lld  %-8s %4d/%-4d", hex, widths.experiment, trial->experiment, widths.arm, trial->arm,
+          (long long)trial->seed, rp_overview_status(overview, i), trial->epochs_done, trial->epochs);
   if (!isnan(trial->headline_test_acc)) fprintf(out, " %6.2f %%", 100 * trial->headline_test_acc);
   if (trial->message) fprintf(out, "  %s", trial->message);
   fputc('\n', out);
@@ -68,8 +83,10 @@ static void write_stale(const rp_overview *overview, FILE *out) {
 }
 
 void rp_overview_text(const rp_overview *overview, FILE *out) {
-  fprintf(out, "%-12s %-10s %-28s %6s  %-8s %9s %8s\n", "trial", "experiment", "arm", "seed", "status", "epochs", "headline");
-  for (int i = 0; i < overview->trials.n; i++) write_trial(overview, i, out);
+  const name_widths widths = widths_of(overview);
+  fprintf(out, "%-12s %-*s  %-*s %6s  %-8s %9s %8s\n", "trial", widths.experiment, "experiment", widths.arm, "arm", "seed", "status",
+          "epochs", "headline");
+  for (int i = 0; i < overview->trials.n; i++) write_trial(overview, i, widths, out);
   write_shadows(overview, out);
   write_stale(overview, out);
 }

@@ -36,7 +36,7 @@ static void what_the_database_has_is_subtracted(void **unused) {
   outcome *out = expect_exit(0, "plan small.yaml --db half.db");
   snprintf(line, sizeof line, "at most %d states to compute with sharing", 2 * STATES_OF_SEED);
   expect_text(out, line);
-  snprintf(line, sizeof line, "half.db: %d of %d states are there already; the rest takes one worker about ", STATES_OF_SEED,
+  snprintf(line, sizeof line, "half.db: %d of %d states are there already; the rest takes one worker at most about ", STATES_OF_SEED,
            2 * STATES_OF_SEED);
   expect_text(out, line);
   assert_absent(out, "environment");
@@ -57,7 +57,7 @@ static void the_time_left_is_what_equal_states_took(void **unused) {
   expect_exit(0, "run one.yaml --jobs 1 --db timed.db --set seeds=[1]");
   change("timed.db", "UPDATE states SET seconds = 60");
   expect_text(expect_exit(0, "plan one.yaml --db timed.db"),
-              "timed.db: 10 of 20 states are there already; the rest takes one worker about 10 min 00 s\n");
+              "timed.db: 10 of 20 states are there already; the rest takes one worker at most about 10 min 00 s\n");
   change("timed.db", "UPDATE states SET seconds = NULL");
   expect_text(expect_exit(0, "plan one.yaml --db timed.db"), "how long the rest takes is known once each model has trained");
 }
