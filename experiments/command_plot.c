@@ -1,5 +1,6 @@
 /* command_plot.c: `repr plot`: an experiment's figures. */
 #include "experiments/command.h"
+#include "experiments/status/overview.h"
 #include "plots/figure.h"
 
 #include "core/base/memory.h"
@@ -78,5 +79,6 @@ rp_status rp_command_plot(int n, char **arguments, rp_error *err) {
   parsed.experiment = name;
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
-  return rp_plot(store, parsed.experiment, parsed.figure, &parsed.options, err);
+  RP_TRY(rp_plot(store, parsed.experiment, parsed.figure, &parsed.options, err));
+  return rp_overview_concerns(store, parsed.experiment, stderr, err);
 }

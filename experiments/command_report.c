@@ -1,5 +1,6 @@
 /* command_report.c: `repr report`: an experiment's table. */
 #include "experiments/command.h"
+#include "experiments/status/overview.h"
 #include "results/report.h"
 
 #include "core/base/memory.h"
@@ -74,5 +75,6 @@ rp_status rp_command_report(int n, char **arguments, rp_error *err) {
   parsed.experiment = name;
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   RP_TRY(rp_store_open(parsed.database, RP_STORE_READ, &store, err));
-  return write_report(store, &parsed, err);
+  RP_TRY(write_report(store, &parsed, err));
+  return rp_overview_concerns(store, parsed.experiment, stderr, err);
 }

@@ -1,5 +1,6 @@
 /* command_show.c: `repr show`: one trial whole: its settings, epochs and events. */
 #include "experiments/command.h"
+#include "experiments/status/overview.h"
 #include "results/query.h"
 
 #include <argp.h>
@@ -104,6 +105,9 @@ static const char EVENTS_SQL[] = EVENTS_SQL_WITH("");
 static const char EVENTS_BN_SQL[] = EVENTS_SQL_WITH(" round(test_acc_after_bn, 4) AS test_after_bn,");
 static const char HAS_BN_SQL[] = "SELECT 1 FROM v_events WHERE trial = ?1 AND test_acc_after_bn IS NOT NULL";
 
+static const char DROPS_SQL[] =
+    "SELECT epoch, cycle, layer, count(*) AS dropped, group_concat(filter, ' ') AS filters FROM (SELECT DISTINCT epoch, cycle, layer, filter"
+    " FROM v_filters WHERE trial = ?1 AND acting = 1 AND dropped = 1 ORDER BY epoch, layer, filter) GROUP BY epoch, cycle, layer";
 static const char SHADOWS_SQL[] =
     "SELECT DISTINCT epoch, cycle, ranker, replace(outcome, 'missing', 'pending') AS outcome, round(seconds, 3) AS seconds, json_extract(options, '$.options') AS options"
     " FROM shadow_results WHERE trial = ?1";
@@ -132,6 +136,8 @@ static rp_status show(rp_store *store, const rp_trial_result *trial, rp_error *e
   RP_TRY(print_table(store, "settings", "SELECT key, value FROM v_params WHERE trial = ?1 ORDER BY key", hex, err));
   RP_TRY(print_table(store, "epochs", EPOCHS_SQL, hex, err));
   RP_TRY(print_table(store, "events", has_any(store, HAS_BN_SQL, hex) ? EVENTS_BN_SQL : EVENTS_SQL, hex, err));
+  if (has_any(store, DROPS_SQL, hex)) RP_TRY(print_table(store, "filters dropped", DROPS_SQL, hex, err));
+  RP_TRY(rp_overview_concerns(store, trial->experiment, stderr, err));
   if (!has_any(store, SHADOWS_SQL, hex)) return RP_OK;
   RP_TRY(print_table(store, "shadow rankers, which scored at drops without acting", SHADOWS_SQL, hex, err));
   return rp_query_rows(store, REASONS_SQL, hex, print_reason, NULL, err);

@@ -23,7 +23,7 @@ static const rp_figure_description DESCRIPTIONS[] = {
 };
 
 static const struct {
-  rp_status (*write)(const rp_figure_data *, rp_text *, double *, int *, rp_error *);
+  rp_status (*write)(const rp_figure_data *, rp_text *, rp_canvas *, int *, rp_error *);
   const char *template, *lack;
 } FIGURES[] = {
 #define FIGURE(name, function, template, help, lack) {function, template, lack},
@@ -41,11 +41,10 @@ const rp_figure_description *rp_figures(int *n) {
 
 static rp_status draw(const rp_figure_data *data, const char *experiment, int figure, int *fits, rp_error *err) {
   RP_CLEANUP(rp_text_free) rp_text rows = {0};
-  double height = 0;
-  RP_TRY(FIGURES[figure].write(data, &rows, &height, fits, err));
+  rp_canvas canvas = {RP_WIDTH_POINTS, 0};
+  RP_TRY(FIGURES[figure].write(data, &rows, &canvas, fits, err));
   if (!*fits) return RP_OK;
-  return rp_script_draw(data->options, experiment, DESCRIPTIONS[figure].name, &rows, (rp_canvas){RP_WIDTH_POINTS, height},
-                        FIGURES[figure].template, err);
+  return rp_script_draw(data->options, experiment, DESCRIPTIONS[figure].name, &rows, canvas, FIGURES[figure].template, err);
 }
 
 static rp_status fail_unknown(const char *figure, rp_error *err) {

@@ -221,7 +221,7 @@ static double write_legend(const rp_figure_data *data, const rp_figure_arm *arms
   return rp_script_legend(script, RP_WIDTH_POINTS, entries, n_entries, rp_text_string(&captions));
 }
 
-rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err) {
+rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, rp_canvas *canvas, int *fits, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) rp_figure_arm *arms = NULL;
   RP_CLEANUP(rp_free_pointer) rp_seed_value *train = NULL;
   RP_CLEANUP(rp_free_pointer) rp_seed_value *test = NULL;
@@ -244,6 +244,6 @@ rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, double
                  figure.last_epoch, legend, figure.n_ranges && n <= MOST_BANDS, figure.n_ranges && n > MOST_BANDS);
   rp_text_format(script, "lowest_train = %g\nlowest_test = %g\nhighest_train = %g\nhighest_test = %g\n", figure.lowest[0],
                  figure.lowest[1], figure.highest[0], figure.highest[1]);
-  *height = legend + 24 + 2 * 100 + 8 + 8; /* axis, panels, gap, top: as in accuracy.gp */
+  canvas->height = legend + 24 + 2 * 100 + 8 + 8; /* axis, panels, gap, top: as in accuracy.gp */
   return rp_text_check(script, err);
 }

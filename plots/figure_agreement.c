@@ -8,13 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_WIDTH = 28, LABEL_LINES = 2, MOST_CRITERIA = 20 };
-static const double LARGEST_CELL = 30, LETTER = 0.54; /* points; width of a letter by its size */
+enum { LABEL_WIDTH = 28, LABEL_LINES = 2, MOST_CRITERIA = 20, MOST_ON_A_COLUMN = 10 };
+static const double LARGEST_CELL = 26, LETTER = 0.54; /* points; width of a letter by its size */
 
 /* Lengths in points. */
 typedef struct {
   int n;                           /* criteria that are shown */
   int longest, most_lines;         /* of the labels: characters, lines */
+  double width;                    /* of the canvas */
   double cell, text, label, names; /* side of a cell; size of its number, of a label; length of the longest label */
 } layout;
 
@@ -55,7 +56,7 @@ static void lay_out(layout *all) {
   all->label = RP_TEXT_POINTS;
   for (int round = 0; round < 5; round++) {
     all->names = all->longest * all->label * LETTER + 4;
-    all->cell = fmin(LARGEST_CELL, (RP_WIDTH_POINTS - 8 - all->names) / all->n);
+    all->cell = fmin(LARGEST_CELL, (all->width - 8 - all->names) / all->n);
     all->label = fmin(RP_TEXT_POINTS, (all->most_lines > 1 ? 0.45 : 0.64) * all->cell);
   }
   all->text = fmin(RP_TEXT_POINTS, 0.42 * all->cell);
@@ -119,28 +120,29 @@ static double write_captions(const rp_figure_data *data, const rp_agreement *agr
   if (any_missing) rp_text_add(&captions, " –: no drop at which both have unequal scores.");
   if (agreement->n > all->n) rp_text_format(&captions, " %d more criteria are not shown.", agreement->n - all->n);
   rp_script_provenance(&captions, &data->trials);
-  return rp_script_legend(script, RP_WIDTH_POINTS, NULL, 0, rp_text_string(&captions));
+  return rp_script_legend(script, all->width, NULL, 0, rp_text_string(&captions));
 }
 
-static void write_script(const rp_figure_data *data, const rp_agreement *agreement, rp_text *script, double *height) {
+static void write_script(const rp_figure_data *data, const rp_agreement *agreement, rp_text *script, rp_canvas *canvas) {
   const double bar = 22;
   layout all = {.n = agreement->n < MOST_CRITERIA ? agreement->n : MOST_CRITERIA};
+  all.width = all.n > MOST_ON_A_COLUMN ? RP_PAGE_WIDTH_POINTS : RP_WIDTH_POINTS;
   write_labels(agreement, &all, script);
   lay_out(&all);
   write_cells(agreement, &all, script);
   double below = write_captions(data, agreement, &all, script);
   rp_text_format(script, "n = %d\nlabel_lines = %d\ncell = %g\ntext_size = %g\nlabel_size = %g\nnames = %g\nbelow = %g\nbar = %g\n", all.n,
                  (int)LABEL_LINES, all.cell, all.text, all.label, all.names, below, bar);
-  *height = below + bar + all.n * all.cell + all.names + 4;
+  *canvas = (rp_canvas){all.width, below + bar + all.n * all.cell + all.names + 4};
 }
 
-rp_status rp_figure_agreement(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err) {
+rp_status rp_figure_agreement(const rp_figure_data *data, rp_text *script, rp_canvas *canvas, int *fits, rp_error *err) {
   RP_CLEANUP(rp_agreement_free) rp_agreement agreement = {0};
   *fits = 0;
   if (data->trials.n == 0) return RP_OK;
   RP_TRY(rp_query_agreement(data->store, data->trials.trials[0].experiment, &agreement, err));
   *fits = agreement.has_shadows;
   if (!*fits) return RP_OK;
-  write_script(data, &agreement, script, height);
+  write_script(data, &agreement, script, canvas);
   return rp_text_check(script, err);
 }

@@ -150,7 +150,8 @@ static double write_legend(const rp_figure_data *data, const comparison *all, rp
   return rp_script_legend(script, RP_WIDTH_POINTS, entries, n, rp_text_string(&captions));
 }
 
-static void write_script(const rp_figure_data *data, const comparison *all, const row_texts *rows, rp_text *script, double *height) {
+static void write_script(const rp_figure_data *data, const comparison *all, const row_texts *rows, rp_text *script,
+                         rp_canvas *canvas) {
   rp_text_format(script, "n_lines = %d\narray line_text[%d]\narray line_y[%d]\narray line_colour[%d]\n", all->n_lines, all->n_lines,
                  all->n_lines, all->n_lines);
   rp_text_add(script, rp_text_string(&rows->labels));
@@ -160,10 +161,10 @@ static void write_script(const rp_figure_data *data, const comparison *all, cons
   double legend = write_legend(data, all, script);
   rp_text_format(script, "below = %g\npanel = %g\nlabel_points = %g\nseed_colour = '%s'\nmean_colour = '%s'\nrange_colour = '%s'\n", legend,
                  all->rows_height, 10 + CHARACTER_POINTS * all->longest_label, DOT_COLOUR, MEAN_COLOUR, RANGE_COLOUR);
-  *height = legend + 24 + all->rows_height + 6; /* axis, panel, top: as in criteria.gp */
+  canvas->height = legend + 24 + all->rows_height + 6; /* axis, panel, top: as in criteria.gp */
 }
 
-rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err) {
+rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, rp_canvas *canvas, int *fits, rp_error *err) {
   RP_CLEANUP(rp_free_pointer) rp_figure_arm *arms = NULL;
   RP_CLEANUP(rp_free_pointer) rp_seed_value *values = NULL;
   RP_CLEANUP(rp_free_pointer) rp_seed_value *baselines = NULL;
@@ -182,6 +183,6 @@ rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, double
   finish_baseline(&all, all.rows_height, &rows.baselines);
   *fits = all.n_compared > 0;
   if (!*fits) return RP_OK;
-  write_script(data, &all, &rows, script, height);
+  write_script(data, &all, &rows, script, canvas);
   return rp_text_check(script, err);
 }

@@ -72,11 +72,12 @@ void rp_script_provenance(rp_text *text, const rp_trial_list *trials);
 rp_status rp_script_draw(const rp_plot_options *options, const char *what, const char *figure, const rp_text *rows, rp_canvas canvas,
                          const char *template, rp_error *err);
 
-/* The figures. Each writes datablocks and variables, and sets the height of the canvas; the template follows. *fits = 0 where there is
+/* The figures. Each writes datablocks and variables, and sets the canvas (which comes with the width of a column);
+ * the template follows. *fits = 0 where there is
  * nothing to draw. Errors: RP_EMEMORY; of rp_figure_agreement also those of rp_query_agreement. */
-rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err);
-rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err);
-rp_status rp_figure_agreement(const rp_figure_data *data, rp_text *script, double *height, int *fits, rp_error *err);
+rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, rp_canvas *canvas, int *fits, rp_error *err);
+rp_status rp_figure_criteria(const rp_figure_data *data, rp_text *script, rp_canvas *canvas, int *fits, rp_error *err);
+rp_status rp_figure_agreement(const rp_figure_data *data, rp_text *script, rp_canvas *canvas, int *fits, rp_error *err);
 
 /* What rp_plot_ranks draws. Errors: RP_EINPUT: fewer than two rankings; RP_EMEMORY. */
 rp_status rp_figure_ranks(const rp_ranking *rankings, int n, int n_filters, const char *caption, rp_text *script, rp_canvas *canvas,

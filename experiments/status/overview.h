@@ -40,6 +40,10 @@ void rp_overview_free(rp_overview *overview); /* for RP_CLEANUP */
 /* "pending", "done", …, or "stale": done, with a ranker that has changed since. */
 const char *rp_overview_status(const rp_overview *overview, int trial);
 
+/* What somebody should know who looks at an experiment's numbers, a line each: rankers whose file is another one now than the one that the
+ * numbers are of, shadow rankers that failed. Nothing where all is well. Read with rp_overview_read; errors: its. */
+rp_status rp_overview_concerns(rp_store *store, const char *experiment, FILE *out, rp_error *err);
+
 /* As a table with notes for people; as one JSON object on a line, for programs. */
 void rp_overview_text(const rp_overview *overview, FILE *out);
 rp_status rp_overview_json(const rp_overview *overview, FILE *out, rp_error *err);

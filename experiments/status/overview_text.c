@@ -1,4 +1,4 @@
-/* overview_text.c: a table of trials, and below it what else somebody should know. */
+/* overview_text.c: a table of trials, and below it what else somebody should know; that alone for those who look at numbers. */
 #include "experiments/status/overview.h"
 
 #include <math.h>
@@ -89,4 +89,21 @@ void rp_overview_text(const rp_overview *overview, FILE *out) {
   for (int i = 0; i < overview->trials.n; i++) write_trial(overview, i, widths, out);
   write_shadows(overview, out);
   write_stale(overview, out);
+}
+
+rp_status rp_overview_concerns(rp_store *store, const char *experiment, FILE *out, rp_error *err) {
+  RP_CLEANUP(rp_overview_free) rp_overview overview = {0};
+  int n_failed = 0;
+  RP_TRY(rp_overview_read(store, experiment, &overview, err));
+  for (int i = 0; i < overview.n_stale; i++) {
+    const rp_stale_ranker *stale = &overview.stale[i];
+    fprintf(out, "repr: the file of ranker %s has changed: what is shown %s is of the earlier one; `repr run` brings it up to date\n",
+            stale->ranker, stale->n_trials ? "of its trials" : "of it as a shadow");
+  }
+  for (int i = 0; i < overview.n_shadows; i++)
+    if (strcmp(overview.shadows[i].outcome, "failed") == 0) n_failed += overview.shadows[i].n_drops;
+  if (n_failed)
+    fprintf(out, "repr: %d answer%s of shadow rankers failed and %s left out; `repr status` tells why\n", n_failed,
+            n_failed == 1 ? "" : "s", n_failed == 1 ? "is" : "are");
+  return RP_OK;
 }

@@ -276,6 +276,7 @@ static void a_shadow_that_misbehaves_leaves_the_trial_done_and_the_others_scored
   out = expect_exit(0, "status --db bad.db");
   expect_text(out, "misbehaves {\"deed\":\"crashes\"}");
   expect_text(out, "at 2 drops: ranker misbehaves: score crashed: Segmentation fault");
+  expect_text(expect_exit(0, "report bad --db bad.db"), "12 answers of shadow rankers failed and are left out; `repr status` tells why");
   expect_text(expect_exit(0, "show l2/1 --db bad.db"),
               "ranker misbehaves: layer conv2, filter 7: its importance is NaN (or was never set)");
   /* a cause that stays is not tried again, unless that is asked for */

@@ -80,11 +80,27 @@ static void arms_whose_ranker_has_changed_are_stale_until_they_have_run_again(vo
   assert_in_json(out, "$.trials[2].status", "stale");
   assert_in_json(out, "$.stale_rankers[0].trials", "2");
   assert_in_json(out, "$.stale_rankers[1]", "null");
+  /* who looks at numbers is told that they are of the earlier file */
+  expect_text(expect_exit(0, "report mine --db changed.db"), "the file of ranker all-options has changed: what is shown of its trials");
+  expect_text(expect_exit(0, "plot mine -o changed --db changed.db"), "the file of ranker all-options has changed: what is shown of its trials");
+  expect_text(expect_exit(0, "show ranker=l2/1 --db changed.db"), "the file of ranker all-options has changed: what is shown of its trials");
   /* as it says: the run asks them again, and they are as they were before */
   expect_exit(0, "run mine.yaml --jobs 1 --db changed.db");
   assert_rows("changed.db", "SELECT count(*) FROM requests", "6\n");
   assert_absent(expect_exit(0, "status --db changed.db"), "stale");
+  assert_absent(expect_exit(0, "report mine --db changed.db"), "has changed");
   write_own_ranker(0);
+}
+
+static void show_lists_the_filters_of_each_drop(void **unused) {
+  (void)unused;
+  char *filters = rows_of("mine.db", "SELECT layer || '  ' || count(*) || '        ' || group_concat(filter, ' ') FROM (SELECT layer, filter "
+                                     "FROM v_filters WHERE arm = 'ranker=l2' AND seed = 1 AND cycle = 1 AND acting AND dropped ORDER BY "
+                                     "layer, filter) GROUP BY layer LIMIT 1");
+  filters[strcspn(filters, "\n")] = '\0';
+  assert_true(strlen(filters) > strlen("conv1  1        "));
+  expect_text(expect_exit(0, "show ranker=l2/1 --db mine.db"), filters);
+  sqlite3_free(filters);
 }
 
 static void a_shadow_whose_file_has_changed_is_named(void **unused) {
@@ -186,6 +202,7 @@ static void help_names_the_keys(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(arms_whose_ranker_has_changed_are_stale_until_they_have_run_again),
+      cmocka_unit_test(show_lists_the_filters_of_each_drop),
       cmocka_unit_test(a_shadow_whose_file_has_changed_is_named),
       cmocka_unit_test(a_ranker_that_is_gone_is_not_called_changed),
       cmocka_unit_test(what_waits_and_what_does_not_apply_is_told_in_plain_words),

@@ -333,7 +333,7 @@ static void the_script_has_means_ranges_and_phases(void **unused) {
   rp_error err = {0};
   rp_plot_options options = {.folder = drawn.folder, .paper = 1};
   rp_figure_data data = {.options = &options};
-  double height;
+  rp_canvas canvas;
   int fits;
   assert_ok(rp_query_trials(drawn.store, "x", &data.trials, &err), err);
   assert_ok(rp_query_epochs(drawn.store, "x", &data.epochs, &err), err);
@@ -341,7 +341,7 @@ static void the_script_has_means_ranges_and_phases(void **unused) {
   for (int i = 0; i < data.epochs.n; i++)
     for (int j = 0; j < data.trials.n; j++)
       if (rp_id_equal(data.trials.trials[j].trial, data.epochs.epochs[i].trial)) data.owners[i] = &data.trials.trials[j];
-  assert_ok(rp_figure_accuracy(&data, &script, &height, &fits, &err), err);
+  assert_ok(rp_figure_accuracy(&data, &script, &canvas, &fits, &err), err);
   assert_true(fits);
   assert_has(rp_text_string(&script), "\n3 66.5 66 67 56.5 56 57\n"); /* train is test + 0.1 */
   /* the last epochs: 7 of the baseline, 0.51 + 0.07 and 0.52 + 0.07, and 7 of the other */
@@ -427,20 +427,25 @@ static void agreement_shows_names_numbers_and_what_they_are_made_from(void **unu
   free(svg);
 }
 
-/* 22 with ortho, of which 20 are shown; the numbers lose their zero. */
-static void agreement_of_many_criteria_has_smaller_cells_and_counts_those_left_out(void **unused) {
+/* Ten with ortho, whose numbers lose their zero; 22 with ortho, of which 20 are shown. */
+static void agreement_of_many_criteria_takes_smaller_cells_then_both_columns_and_counts_those_left_out(void **unused) {
   (void)unused;
-  static char names[21][16];
+  static char names[21][32];
   rp_criterion shadows[21];
   const float *scores[21];
   for (int i = 0; i < 21; i++) {
-    snprintf(names[i], sizeof names[i], "criterion-%d", i);
+    snprintf(names[i], sizeof names[i], "criterion-of-a-long-name-%d", i);
     shadows[i] = synthetic_criterion(names[i]);
     scores[i] = i % 2 ? NEARLY_RISING : FALLING;
   }
-  char *svg = agreement_svg(shadows, scores, 21);
+  char *svg = agreement_svg(shadows, scores, 9); /* and the one that acts: 8.5 cm of 4/3 pixels a point */
+  assert_has(svg, "viewBox=\"0 0 321 ");
   assert_has(svg, ">–.90<");
   assert_lacks(svg, "0.90<");
+  free(svg);
+  svg = agreement_svg(shadows, scores, 21);
+  assert_has(svg, "viewBox=\"0 0 673 ");
+  assert_has(svg, ">−0.90<");
   assert_has(svg, "2 more criteria");
   assert_lacks(svg, "22 more");
   free(svg);
@@ -631,7 +636,7 @@ int main(void) {
       cmocka_unit_test(agreement_is_among_the_figures_where_there_are_shadows),
       cmocka_unit_test(agreement_without_shadows_is_an_error_that_says_what_to_do),
       cmocka_unit_test(agreement_shows_names_numbers_and_what_they_are_made_from),
-      cmocka_unit_test(agreement_of_many_criteria_has_smaller_cells_and_counts_those_left_out),
+      cmocka_unit_test(agreement_of_many_criteria_takes_smaller_cells_then_both_columns_and_counts_those_left_out),
       cmocka_unit_test(ranks_are_told_apart_by_who_drops_the_filter),
       cmocka_unit_test(ranks_are_drawn_in_every_format_with_all_names_as_they_are),
       cmocka_unit_test(titles_of_panels_show_all_options),
