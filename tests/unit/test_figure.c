@@ -446,7 +446,7 @@ static void agreement_of_many_criteria_takes_smaller_cells_then_both_columns_and
   svg = agreement_svg(shadows, scores, 21);
   assert_has(svg, "viewBox=\"0 0 673 ");
   assert_has(svg, ">−0.90<");
-  assert_has(svg, "2 more criteria");
+  assert_has(svg, " 2 more");
   assert_lacks(svg, "22 more");
   free(svg);
 }
