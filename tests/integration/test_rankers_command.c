@@ -24,7 +24,10 @@ static void a_new_ranker_builds_by_the_printed_command_and_keeps_all_rules(void 
 
 static void a_new_ranker_in_cpp_does_so_too(void **unused) {
   (void)unused;
-  if (system("g++ --version >/dev/null 2>&1") != 0) skip();
+  if (system("g++ --version >/dev/null 2>&1") != 0) {
+    print_message("skipped: g++ is not installed\n");
+    skip();
+  }
   assert_new_ranker_passes("rankers new plus --cpp", "./plus.so");
 }
 
