@@ -16,7 +16,7 @@
   X("score", rp_command_score, "any ranking criterion on a stored state, beside the built-in ones")                                        \
   X("export", rp_command_export, "one trial whole as an .npz: weights, gates, scores")                                                     \
   X("data", rp_command_data, "data sets: list, fetch NAME, verify NAME")                                                                   \
-  X("rankers", rp_command_rankers, "ranking criteria: list, info NAME, new NAME, check FILE.so")                                                                    \
+  X("rankers", rp_command_rankers, "ranking criteria: list, info NAME, new NAME, check FILE.so")                                           \
   X("bench", rp_command_bench, "measured speed of models, beside the bound that their convolutions set")
 
 /* Each parses its own arguments (arguments[0] is "repr NAME"). */
@@ -26,7 +26,7 @@ RP_COMMAND_LIST(RP_COMMAND_DECLARATION)
 
 /* What a TRIAL is, for help texts. */
 #define RP_TRIAL_HELP                                                                                                                      \
-  "TRIAL is the beginning of its id, or ARM/SEED as `repr status` lists them, as in ranker=ortho/1; EXPERIMENT:ARM/SEED where two "         \
+  "TRIAL is the beginning of its id, or ARM/SEED as `repr status` lists them, as in ranker=ortho/1; EXPERIMENT:ARM/SEED where two "        \
   "experiments of the database have such an arm."
 
 /* The name of an experiment that is given by its name or by its file. The caller frees. Errors: RP_EINPUT, where a file cannot be read. */

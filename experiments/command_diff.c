@@ -1,5 +1,6 @@
 /* command_diff.c: `repr diff`: what two trials differ in: settings, where their states part, what each dropped. */
 #include "experiments/command.h"
+#include "experiments/status/overview.h"
 #include "results/query.h"
 
 #include "core/base/text.h"
@@ -157,7 +158,10 @@ static rp_status diff(rp_store *store, two_trials *two, rp_error *err) {
   RP_TRY(rp_query_rows(store, SETTINGS_SQL, rp_text_string(&ids), print_setting, &n_settings, err));
   if (n_settings == 0) puts("\nno setting differs but the seed");
   print_states(two);
-  return rp_query_rows(store, DROPS_SQL, rp_text_string(&ids), print_drop, &n_drops, err);
+  RP_TRY(rp_query_rows(store, DROPS_SQL, rp_text_string(&ids), print_drop, &n_drops, err));
+  RP_TRY(rp_overview_concerns(store, two->trials[0]->experiment, stderr, err));
+  if (strcmp(two->trials[0]->experiment, two->trials[1]->experiment) == 0) return RP_OK;
+  return rp_overview_concerns(store, two->trials[1]->experiment, stderr, err);
 }
 
 rp_status rp_command_diff(int n, char **arguments, rp_error *err) {

@@ -1,6 +1,7 @@
 /* command_plan.c: `repr plan`: what a run would compute. */
 #include "experiments/command.h"
 #include "experiments/plan/cost.h"
+#include "experiments/status/overview.h"
 #include "experiments/work/environment.h"
 #include "experiments/work/progress.h"
 #include "experiments/work/remainder.h"
@@ -136,6 +137,19 @@ static rp_status look_at_own_environment(rp_store *store, rp_error *err) {
   return rp_store_look_at_environment(store, &own, err);
 }
 
+static rp_status note_row(void *user, int n_columns, const char *const *names, const char *const *values, rp_error *err) {
+  (void)n_columns, (void)names, (void)values, (void)err;
+  *(int *)user = 1;
+  return RP_OK;
+}
+
+/* Of an experiment that has run: rankers whose answers a run would ask for again, even where no state is left to compute. */
+static rp_status show_concerns(rp_store *store, const char *experiment, rp_error *err) {
+  int has_run = 0;
+  RP_TRY(rp_query_rows(store, "SELECT 1 FROM v_trials WHERE experiment = ?1 LIMIT 1", experiment, note_row, &has_run, err));
+  return has_run ? rp_overview_concerns(store, experiment, stderr, err) : RP_OK;
+}
+
 static rp_status show_remainder(const rp_campaign *campaign, int64_t n_states, const char *database, rp_error *err) {
   RP_CLEANUP(rp_store_close) rp_store *store = NULL;
   rp_remainder any = {0}, own = {0};
@@ -148,7 +162,7 @@ static rp_status show_remainder(const rp_campaign *campaign, int64_t n_states, c
   RP_TRY(look_at_own_environment(store, err));
   RP_TRY(rp_remainder_of(campaign, store, &own, err));
   print_remainder(&own, any.there - own.there, campaign, n_states, database);
-  return RP_OK;
+  return show_concerns(store, campaign->experiment.name, err);
 }
 
 rp_status rp_command_plan(int n, char **arguments, rp_error *err) {

@@ -94,9 +94,14 @@ static const struct argp ARGP = {
 static void print_summary(const char *name, const rp_run_summary *summary, const char *database) {
   fprintf(stderr, "%s: %d of %d trials done, %d failed; %d states computed; %s\n", name, summary->done, summary->n_trials, summary->failed,
           summary->computed, database);
+  if (summary->changed)
+    fprintf(stderr,
+            "%d trial%s through other states than before, since a ranker answers otherwise or another build computed them: their "
+            "results have changed, in each experiment of %s that has them\n",
+            summary->changed, summary->changed == 1 ? " goes" : "s go", database);
   if (summary->shadows_scored + summary->shadows_failed == 0) return;
-  fprintf(stderr, "shadow rankers: %d answers, %d of them computed in %.1f s; %d failed%s\n", summary->shadows_scored,
-          summary->shadows_computed, summary->shadows_seconds, summary->shadows_failed,
+  fprintf(stderr, "shadow rankers: %d answer%s, %d of them computed in %.1f s; %d failed%s\n", summary->shadows_scored,
+          summary->shadows_scored == 1 ? "" : "s", summary->shadows_computed, summary->shadows_seconds, summary->shadows_failed,
           summary->shadows_failed ? ": `repr status` says why, --retry asks again" : "");
 }
 

@@ -46,8 +46,8 @@ static void write_terminal(rp_text *script, rp_plot_format format, rp_canvas can
 }
 
 /* The whole script, its output going to `output`. */
-static rp_status write_script(const rp_plot_options *options, const char *output, const rp_text *rows, rp_canvas canvas, const char *template,
-                              rp_text *script, rp_error *err) {
+static rp_status write_script(const rp_plot_options *options, const char *output, const rp_text *rows, rp_canvas canvas,
+                              const char *template, rp_text *script, rp_error *err) {
   write_terminal(script, options->format, canvas);
   rp_text_add(script, "set encoding utf8\nset output ");
   rp_script_string(script, output);

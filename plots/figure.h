@@ -1,8 +1,8 @@
 /* figure.h: an experiment's figures: rows of the store go into a template, gnuplot draws it.
  *
  * Every figure is one row of a table: its name, what it needs, and a function that writes its data as gnuplot datablocks before its
- * template plots/NAME.gp. All fit one column of a paper (8.5 cm; ranks and agreement of more than ten criteria: both, 17.8 cm), are drawn in colours that
- * colour-blind readers can tell apart (Okabe and Ito 2008), and say how many seeds they show. */
+ * template plots/NAME.gp. All fit one column of a paper (8.5 cm; ranks and agreement of more than ten criteria: both, 17.8 cm), are drawn
+ * in colours that colour-blind readers can tell apart (Okabe and Ito 2008), and say how many seeds they show. */
 #ifndef RP_PLOTS_FIGURE_H
 #define RP_PLOTS_FIGURE_H
 

@@ -198,9 +198,7 @@ static void write_style(const rp_figure_arm *arms, int n, labels *texts, rp_lege
 static void write_captions(const rp_figure_data *data, const summary_of_figure *figure, int n_shown, int n_arms, rp_text *captions) {
   rp_text_add(captions, figure->n_ranges ? "Lines: mean over " : "");
   rp_script_seeds(captions, figure->fewest, figure->most);
-  rp_text_add(captions, !figure->n_ranges       ? "."
-                        : n_shown <= MOST_BANDS ? "; bands: range."
-                                                : "; bars: range (right: last epoch).");
+  rp_text_add(captions, !figure->n_ranges ? "." : n_shown <= MOST_BANDS ? "; bands: range." : "; bars: range (right: last epoch).");
   if (n_shown < n_arms) rp_text_format(captions, " %d of %d arms shown.", n_shown, n_arms);
   rp_script_provenance(captions, &data->trials);
 }
@@ -242,8 +240,8 @@ rp_status rp_figure_accuracy(const rp_figure_data *data, rp_text *script, rp_can
   double legend = write_legend(data, arms, n, n_arms, n_phases, &figure, script);
   rp_text_format(script, "n_arms = %d\npaper = %d\nlast_epoch = %d\nbelow = %g\nbands = %d\nbars = %d\n", n, data->options->paper,
                  figure.last_epoch, legend, figure.n_ranges && n <= MOST_BANDS, figure.n_ranges && n > MOST_BANDS);
-  rp_text_format(script, "lowest_train = %g\nlowest_test = %g\nhighest_train = %g\nhighest_test = %g\n", figure.lowest[0],
-                 figure.lowest[1], figure.highest[0], figure.highest[1]);
+  rp_text_format(script, "lowest_train = %g\nlowest_test = %g\nhighest_train = %g\nhighest_test = %g\n", figure.lowest[0], figure.lowest[1],
+                 figure.highest[0], figure.highest[1]);
   canvas->height = legend + 24 + 2 * 100 + 8 + 8; /* axis, panels, gap, top: as in accuracy.gp */
   return rp_text_check(script, err);
 }

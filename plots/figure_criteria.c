@@ -1,5 +1,5 @@
-/* figure_criteria.c: arms side by side: a dot per seed and the mean; the baselines first, whose mean and range go on behind the arms that are
- * compared with them. */
+/* figure_criteria.c: arms side by side: a dot per seed and the mean; the baselines first, whose mean and range go on behind the arms that
+ * are compared with them. */
 #include "plots/script.h"
 
 #include "core/base/memory.h"
@@ -150,8 +150,7 @@ static double write_legend(const rp_figure_data *data, const comparison *all, rp
   return rp_script_legend(script, RP_WIDTH_POINTS, entries, n, rp_text_string(&captions));
 }
 
-static void write_script(const rp_figure_data *data, const comparison *all, const row_texts *rows, rp_text *script,
-                         rp_canvas *canvas) {
+static void write_script(const rp_figure_data *data, const comparison *all, const row_texts *rows, rp_text *script, rp_canvas *canvas) {
   rp_text_format(script, "n_lines = %d\narray line_text[%d]\narray line_y[%d]\narray line_colour[%d]\n", all->n_lines, all->n_lines,
                  all->n_lines, all->n_lines);
   rp_text_add(script, rp_text_string(&rows->labels));

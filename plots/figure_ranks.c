@@ -38,8 +38,8 @@ static double bottom_of(const layout *all, int panel) {
   return bottom;
 }
 
-/* What became of a filter, in the order in which points are drawn; shapes, so that they can be told apart in black and white, too: those that
- * every terminal draws well when they are small. */
+/* What became of a filter, in the order in which points are drawn; shapes, so that they can be told apart in black and white, too: those
+ * that every terminal draws well when they are small. */
 static const rp_legend_entry FATES[] = {{"neither drops it", "#999999", 7, RP_LEGEND_DOT},
                                         {"only x drops it", "#0072b2", 13, RP_LEGEND_DOT},
                                         {"only y drops it", "#e69f00", 5, RP_LEGEND_DOT},
@@ -135,8 +135,8 @@ static int is_any_constant(const rp_ranking *rankings, int n) {
 
 static double add_legend(const layout *all, const rp_ranking *rankings, int n, const char *caption, rp_text *script) {
   RP_CLEANUP(rp_text_free) rp_text text = {0};
-  rp_text_format(&text, "%s Rank 1 is the most important filter; equal scores share a rank. ρ: Spearman's%s; ∩: drops in common.",
-                 caption, is_any_constant(rankings, all->n + 1) ? " (–: one scores all filters alike)" : "");
+  rp_text_format(&text, "%s Rank 1 is the most important filter; equal scores share a rank. ρ: Spearman's%s; ∩: drops in common.", caption,
+                 is_any_constant(rankings, all->n + 1) ? " (–: one scores all filters alike)" : "");
   if (n - 1 > all->n) rp_text_format(&text, " %d more criteria are not shown.", n - 1 - all->n);
   return rp_script_legend(script, all->width, FATES, N_FATES, rp_text_string(&text));
 }

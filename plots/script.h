@@ -9,8 +9,8 @@
 #include "plots/figure.h"
 
 enum {
-  RP_TEXT_POINTS = 7,   /* size of all text */
-  RP_LINE_POINTS = 10,  /* from one line of text to the next */
+  RP_TEXT_POINTS = 7,        /* size of all text */
+  RP_LINE_POINTS = 10,       /* from one line of text to the next */
   RP_WIDTH_POINTS = 241,     /* of one column of a paper: 8.5 cm */
   RP_PAGE_WIDTH_POINTS = 505 /* of both: 17.8 cm */
 };
@@ -41,9 +41,9 @@ int rp_figure_arms(const rp_trial_list *trials, rp_figure_arm *arms);
 /* A string literal that gnuplot takes as it is: no escapes, no commands in it; line feeds stay. */
 void rp_script_string(rp_text *script, const char *text);
 
-/* `text` with line feeds so that lines have at most `width` characters (UTF-8). Lines are broken at blanks; a word that is too long for one,
- * before an opening bracket or after a comma, else after another separator, where there is any. At most `most_lines` lines: the last ends
- * in … where more was cut off. Returns the number of lines. */
+/* `text` with line feeds so that lines have at most `width` characters (UTF-8). Lines are broken at blanks; a word that is too long for
+ * one, before an opening bracket or after a comma, else after another separator, where there is any. At most `most_lines` lines: the last
+ * ends in … where more was cut off. Returns the number of lines. */
 int rp_script_wrap(rp_text *out, const char *text, int width, int most_lines);
 
 /* How a legend shows an entry. The templates know the numbers. */
@@ -57,8 +57,8 @@ typedef struct {
 } rp_legend_entry;
 
 /* Entries and captions (sentences below them) as gnuplot arrays, laid out upwards from the bottom of a canvas `width` points wide; returns
- * the height that they take. The arrays: n_legend, legend_x, legend_y, legend_text, legend_colour, legend_dash, legend_kind; n_caption, caption_y,
- * caption_text. `captions` is one text of sentences, which is wrapped. */
+ * the height that they take. The arrays: n_legend, legend_x, legend_y, legend_text, legend_colour, legend_dash, legend_kind; n_caption,
+ * caption_y, caption_text. `captions` is one text of sentences, which is wrapped. */
 double rp_script_legend(rp_text *script, double width, const rp_legend_entry *entries, int n, const char *captions);
 
 /* "n = 3 seeds", "n = 2–3 seeds". */

@@ -223,9 +223,9 @@ typedef struct {
   rp_criterion criterion;
   double p;
   const char *limits_json; /* what was asked for besides p: limits, and as `ranker` who was asked */
-  int gate;           /* 1 = gates close */
-  const uint8_t *set; /* [n_filters], nonzero = dropped */
-  const int *ranks;   /* [n_filters], 1 = most important, 0 = not ranked; or NULL */
+  int gate;                /* 1 = gates close */
+  const uint8_t *set;      /* [n_filters], nonzero = dropped */
+  const int *ranks;        /* [n_filters], 1 = most important, 0 = not ranked; or NULL */
   int count, limits_used, ties_at_cut;
   double seconds; /* scoring and selection */
 } rp_drop_row;
@@ -269,8 +269,8 @@ rp_status rp_store_forget_shadow_failures(rp_store *store, const char *experimen
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
 /* Says that step `step` (0 = the root) of a trial is `state`; `request` is the drop request that led there, all zero where the step is no
- * drop. A step that was recorded otherwise before is replaced, and the later steps are forgotten. Errors: RP_EINPUT where trial, state or
- * request are unknown. */
-rp_status rp_store_put_path(rp_store *store, rp_id trial, int step, rp_id state, rp_id request, rp_error *err);
+ * drop. A step that was another state before is replaced, and the later steps are forgotten: *was_other = 1, else 0; it may be NULL.
+ * Errors: RP_EINPUT where trial, state or request are unknown. */
+rp_status rp_store_put_path(rp_store *store, rp_id trial, int step, rp_id state, rp_id request, int *was_other, rp_error *err);
 
 #endif

@@ -143,8 +143,8 @@ rp_status rp_store_set_checkpoint(rp_store *store, rp_id state, int64_t bytes, r
 
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
-static rp_status put_path(rp_store *store, rp_id trial, int step, rp_id state, rp_id request, rp_error *err) {
-  int64_t trial_key, state_key, request_key = 0, is_there;
+static rp_status put_path(rp_store *store, rp_id trial, int step, rp_id state, rp_id request, int *was_other, rp_error *err) {
+  int64_t trial_key, state_key, request_key = 0, before;
   char hex[RP_ID_HEX + 1];
   rp_id_hex(trial, hex);
   RP_TRY(rp_trial_key(store, trial, &trial_key, err));
@@ -156,15 +156,18 @@ static rp_status put_path(rp_store *store, rp_id trial, int step, rp_id state, r
     return rp_fail(err, RP_EINPUT, "%s: there is no %s %s for step %d of a path", store->path, state_key ? "drop request" : "state", hex,
                    step);
   }
-  RP_TRY(rp_sql_integer(store, 0, &is_there, err,
-                        "SELECT count(*) FROM paths WHERE trial = ?1 AND step = ?2 AND state = ?3 AND coalesce(request, 0) = ?4", "lill",
-                        trial_key, step, state_key, request_key));
-  if (is_there) return RP_OK;
+  RP_TRY(rp_sql_integer(store, 0, &before, err, "SELECT state FROM paths WHERE trial = ?1 AND step = ?2", "li", trial_key, step));
+  if (before == state_key)
+    return rp_sql_run(store, err,
+                      "UPDATE paths SET request = nullif(?3, 0) WHERE trial = ?1 AND step = ?2 AND request IS NOT nullif(?3, 0)", "lil",
+                      trial_key, step, request_key);
+  if (was_other) *was_other = before != 0;
   RP_TRY(rp_sql_run(store, err, "DELETE FROM paths WHERE trial = ?1 AND step >= ?2", "li", trial_key, step));
   return rp_sql_run(store, err, "INSERT INTO paths VALUES (?1, ?2, ?3, nullif(?4, 0))", "lill", trial_key, step, state_key, request_key);
 }
 
-rp_status rp_store_put_path(rp_store *store, rp_id trial, int step, rp_id state, rp_id request, rp_error *err) {
+rp_status rp_store_put_path(rp_store *store, rp_id trial, int step, rp_id state, rp_id request, int *was_other, rp_error *err) {
+  if (was_other) *was_other = 0;
   RP_TRY(rp_sql_enter(store, err));
-  return rp_sql_leave(store, put_path(store, trial, step, state, request, err), err);
+  return rp_sql_leave(store, put_path(store, trial, step, state, request, was_other, err), err);
 }

@@ -162,7 +162,7 @@ static inline void synthetic_run_trial(rp_store *store, const synthetic_trial *t
     if (what == 'R') state.test_acc_bn = state.test_acc + 0.005, state.val_acc_bn = 0.375;
     state.layers = layers, state.n_layers = 2;
     assert_ok(rp_store_put_state(store, &state, &err), err);
-    assert_ok(rp_store_put_path(store, trial_id, step, state.id, request, &err), err);
+    assert_ok(rp_store_put_path(store, trial_id, step, state.id, request, NULL, &err), err);
     parent = state.id;
   }
   assert_ok(rp_store_set_trial_status(store, trial_id, trial->status, trial->status == RP_TRIAL_FAILED ? RP_EPLUGIN : RP_OK,

@@ -1,4 +1,5 @@
-/* stored_state.h: from "ranker=ortho/1@20" to the state that is meant: on whose path, after which epoch, and that its checkpoint is there. */
+/* stored_state.h: from "ranker=ortho/1@20" to the state that is meant: on whose path, after which epoch, and that its checkpoint is there.
+ */
 #ifndef RP_SCORE_STORED_STATE_H
 #define RP_SCORE_STORED_STATE_H
 

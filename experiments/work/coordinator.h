@@ -18,6 +18,7 @@ typedef struct {
   int done, failed, n_trials;
   int computed;      /* states computed by this run */
   int failed_before; /* of `failed`: in an earlier run, for a cause that stays */
+  int changed;       /* trials that went through other states before: a ranker answered otherwise, or another build computed them */
 
   /* Shadow rankers, each at each drop of each trial. One that does not apply to a net counts as failed where the experiment lists it by its
    * name, else as neither. */

@@ -23,7 +23,9 @@ rp_status rp_step_to(rp_ongoing_run *run, int t, rp_id id, rp_error *err) {
   trial->frontier++;
   trial->ids[trial->frontier] = id;
   trial->requests[trial->frontier] = trial->next_request;
-  RP_TRY(rp_store_put_path(run->store, run->campaign->plans[t].id, trial->frontier, id, trial->next_request, err));
+  int was_other;
+  RP_TRY(rp_store_put_path(run->store, run->campaign->plans[t].id, trial->frontier, id, trial->next_request, &was_other, err));
+  run->summary->changed += was_other; /* at most once: later steps are then forgotten */
   if (trial->frontier == run->campaign->plans[t].program.n_steps) return finish_trial(run, t, err);
   return rp_name_next(run, t, err);
 }

@@ -124,7 +124,8 @@ static void figures_of_different_questions_on_a_state_are_different_files(void *
   } questions[] = {
       {"@2 --only --ranker ortho --ranker l2", "figures/small-loss-1@2-only-ortho+l2-ranks.svg"},
       {"@2 --only --ranker l2 --ranker ortho", "figures/small-loss-1@2-only-l2+ortho-ranks.svg"},
-      {"@2 --only --ranker '{name: ortho, variant: authors}' --ranker l2", "figures/small-loss-1@2-only-ortho-variant=authors+l2-ranks.svg"},
+      {"@2 --only --ranker '{name: ortho, variant: authors}' --ranker l2",
+       "figures/small-loss-1@2-only-ortho-variant=authors+l2-ranks.svg"},
       {"@2 --only --ranker ortho --ranker l2 --p 12.5", "figures/small-loss-1@2-only-ortho+l2-p12.5-ranks.svg"},
       {"@2+ --only --ranker ortho --ranker l2", "figures/small-loss-1@2+-only-ortho+l2-ranks.svg"},
   };

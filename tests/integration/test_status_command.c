@@ -82,21 +82,59 @@ static void arms_whose_ranker_has_changed_are_stale_until_they_have_run_again(vo
   assert_in_json(out, "$.stale_rankers[1]", "null");
   /* who looks at numbers is told that they are of the earlier file */
   expect_text(expect_exit(0, "report mine --db changed.db"), "the file of ranker all-options has changed: what is shown of its trials");
-  expect_text(expect_exit(0, "plot mine -o changed --db changed.db"), "the file of ranker all-options has changed: what is shown of its trials");
-  expect_text(expect_exit(0, "show ranker=l2/1 --db changed.db"), "the file of ranker all-options has changed: what is shown of its trials");
+  expect_text(expect_exit(0, "plot mine -o changed --db changed.db"),
+              "the file of ranker all-options has changed: what is shown of its trials");
+  expect_text(expect_exit(0, "show ranker=l2/1 --db changed.db"),
+              "the file of ranker all-options has changed: what is shown of its trials");
+  expect_text(expect_exit(0, "plan mine.yaml --db changed.db"), "the file of ranker all-options has changed");
+  expect_text(expect_exit(0, "diff ranker=l2/1 ranker=mine/1 --db changed.db"), "the file of ranker all-options has changed");
   /* as it says: the run asks them again, and they are as they were before */
-  expect_exit(0, "run mine.yaml --jobs 1 --db changed.db");
+  assert_absent(expect_exit(0, "run mine.yaml --jobs 1 --db changed.db"), "than before");
   assert_rows("changed.db", "SELECT count(*) FROM requests", "6\n");
   assert_absent(expect_exit(0, "status --db changed.db"), "stale");
   assert_absent(expect_exit(0, "report mine --db changed.db"), "has changed");
   write_own_ranker(0);
 }
 
+/* A ranker that drops a layer's first filters, or its last ones. */
+static void build_ranker(int sign) {
+  char command[2 * PATH_MAX];
+  write_text("order.c",
+             "#include <rankers/ranker.h>\n"
+             "static int score(void *self, const rp_context *c, float *importance, rp_message *m) {\n"
+             "  (void)self, (void)m;\n"
+             "  for (uint32_t f = 0; f < c->n_filters; f++) importance[f] = SIGN * (float)f;\n"
+             "  return RP_RANKER_OK;\n"
+             "}\n"
+             "RP_RANKER_EXPORT const rp_ranker rp_ranker_plugin = {.abi_major = RP_RANKER_ABI_MAJOR, .abi_minor = RP_RANKER_ABI_MINOR,\n"
+             "  .size = sizeof(rp_ranker), .name = \"order\", .version = \"1.0.0\", .doc = \"by number\", .score = score};\n");
+  snprintf(command, sizeof command, "gcc -O2 -fPIC -shared -DSIGN=%d -I '%.4000s' order.c -o order.so", sign, built_file(".."));
+  assert_int_equal(system(command), 0);
+}
+
+/* Whose trial it is does not matter: two experiments have it, and a state for each of both files is there already. */
+static void a_run_that_changes_results_says_so(void **unused) {
+  (void)unused;
+  write_text("ordered.yaml", "extends: mine.yaml\nname: ordered\nseeds: [1]\nsweep: {scheme.ranker: [./order.so]}\n");
+  write_text("same.yaml", "extends: ordered.yaml\nname: same\n");
+  build_ranker(1);
+  assert_absent(expect_exit(0, "run ordered.yaml --jobs 1 --db ordered.db"), "than before");
+  assert_absent(expect_exit(0, "run same.yaml --jobs 1 --db ordered.db"), "than before");
+  build_ranker(-1);
+  expect_text(expect_exit(0, "run same.yaml --jobs 1 --db ordered.db"), "1 trial goes through other states than before");
+  build_ranker(1);
+  outcome *out = expect_exit(0, "run same.yaml --jobs 1 --db ordered.db");
+  expect_text(out, "; 0 states computed");
+  expect_text(out, "1 trial goes through other states than before");
+  assert_absent(expect_exit(0, "run ordered.yaml --jobs 1 --db ordered.db"), "than before");
+}
+
 static void show_lists_the_filters_of_each_drop(void **unused) {
   (void)unused;
-  char *filters = rows_of("mine.db", "SELECT layer || '  ' || count(*) || '        ' || group_concat(filter, ' ') FROM (SELECT layer, filter "
-                                     "FROM v_filters WHERE arm = 'ranker=l2' AND seed = 1 AND cycle = 1 AND acting AND dropped ORDER BY "
-                                     "layer, filter) GROUP BY layer LIMIT 1");
+  char *filters =
+      rows_of("mine.db", "SELECT layer || '  ' || count(*) || '        ' || group_concat(filter, ' ') FROM (SELECT layer, filter "
+                         "FROM v_filters WHERE arm = 'ranker=l2' AND seed = 1 AND cycle = 1 AND acting AND dropped ORDER BY "
+                         "layer, filter) GROUP BY layer LIMIT 1");
   filters[strcspn(filters, "\n")] = '\0';
   assert_true(strlen(filters) > strlen("conv1  1        "));
   expect_text(expect_exit(0, "show ranker=l2/1 --db mine.db"), filters);
@@ -202,6 +240,7 @@ static void help_names_the_keys(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(arms_whose_ranker_has_changed_are_stale_until_they_have_run_again),
+      cmocka_unit_test(a_run_that_changes_results_says_so),
       cmocka_unit_test(show_lists_the_filters_of_each_drop),
       cmocka_unit_test(a_shadow_whose_file_has_changed_is_named),
       cmocka_unit_test(a_ranker_that_is_gone_is_not_called_changed),

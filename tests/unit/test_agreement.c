@@ -178,12 +178,13 @@ static rp_id put_branch(const fixture *made, const char *arm, const char *ranker
   state.op = "drop", state.phase = "sub", state.epoch = 2, state.cycle = 1;
   synthetic_put_trial(made->store, &trial);
   for (int step = 0; step < 3; step++)
-    assert_ok(rp_store_put_path(made->store, synthetic_trial_id(&trial), step, synthetic_id("state repr eeDsRe 1 %d", step), none, &err),
-              err);
+    assert_ok(
+        rp_store_put_path(made->store, synthetic_trial_id(&trial), step, synthetic_id("state repr eeDsRe 1 %d", step), none, NULL, &err),
+        err);
   assert_ok(rp_store_put_scores(made->store, ranked, &drop.criterion, &SYNTHETIC_FILTERS, scores, &err), err);
   assert_ok(rp_store_put_drop(made->store, &drop, &SYNTHETIC_FILTERS, &err), err);
   assert_ok(rp_store_put_state(made->store, &state, &err), err);
-  assert_ok(rp_store_put_path(made->store, synthetic_trial_id(&trial), 3, state.id, drop.request, &err), err);
+  assert_ok(rp_store_put_path(made->store, synthetic_trial_id(&trial), 3, state.id, drop.request, NULL, &err), err);
   return synthetic_trial_id(&trial);
 }
 

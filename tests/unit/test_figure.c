@@ -533,7 +533,8 @@ static void rankings_of_any_number_make_a_figure_that_fits_a_page(void **unused)
     assert_ok(rp_figure_ranks(many, n, 4, "A state.", &script, &canvas, &err), err);
     assert_int_equal(canvas.width, n - 1 <= 9 ? 241 : 505);
     assert_true(canvas.height < (n - 1 <= 9 ? 400 : 505));
-    assert_int_equal(sscanf(strstr(rp_text_string(&script), "panels_width = "), "panels_width = %lf panels_height = %lf", &width, &height), 2);
+    assert_int_equal(sscanf(strstr(rp_text_string(&script), "panels_width = "), "panels_width = %lf panels_height = %lf", &width, &height),
+                     2);
     assert_true(width > 0 && 34 + width <= canvas.width - 8);
     assert_true(height > 0 && height < canvas.height - 60);
     /* the title of the y axes: 17 characters of 4 points, as high as the panels or a little higher */
@@ -544,7 +545,8 @@ static void rankings_of_any_number_make_a_figure_that_fits_a_page(void **unused)
 static const double EQUAL_RANKS[] = {2, 2, NAN, 2};
 static void criteria_that_tell_no_filters_apart_can_be_drawn(void **unused) {
   (void)unused;
-  const rp_ranking rankings[] = {{"constant", EQUAL_RANKS, X_DROPS, NAN}, {"other", EQUAL_RANKS, Y_DROPS, NAN}, {"mine", X_RANKS, X_DROPS, NAN}};
+  const rp_ranking rankings[] = {
+      {"constant", EQUAL_RANKS, X_DROPS, NAN}, {"other", EQUAL_RANKS, Y_DROPS, NAN}, {"mine", X_RANKS, X_DROPS, NAN}};
   drawing drawn = a_drawing_of(TWO_SEEDS, 1);
   for (int n = 2; n <= 3; n++) {
     rp_plot_options options = {.format = RP_PLOT_SVG, .folder = drawn.folder, .written = keep_path, .user = &drawn};

@@ -445,12 +445,15 @@ static void a_step_that_changes_makes_a_path_forget_its_later_steps(void **unuse
   synthetic_run_trial(store, &trial);
   rp_id id = synthetic_trial_id(&trial), second = synthetic_id("state a eee 1 2");
   assert_near(number(store, "SELECT count(*) FROM paths"), 4, 0);
-  assert_ok(rp_store_put_path(store, id, 2, second, none, &err), err);
+  int was_other = 1;
+  assert_ok(rp_store_put_path(store, id, 2, second, none, &was_other, &err), err);
+  assert_int_equal(was_other, 0);
   assert_near(number(store, "SELECT count(*) FROM paths"), 4, 0);
-  assert_ok(rp_store_put_path(store, id, 1, second, none, &err), err);
+  assert_ok(rp_store_put_path(store, id, 1, second, none, &was_other, &err), err);
+  assert_int_equal(was_other, 1);
   assert_near(number(store, "SELECT count(*) FROM paths"), 2, 0);
-  assert_fails(rp_store_put_path(store, id, 2, synthetic_id("nobody"), none, &err), RP_EINPUT, err, "there is no state");
-  assert_fails(rp_store_put_path(store, id, 2, second, synthetic_id("nobody"), &err), RP_EINPUT, err, "there is no drop request");
+  assert_fails(rp_store_put_path(store, id, 2, synthetic_id("nobody"), none, NULL, &err), RP_EINPUT, err, "there is no state");
+  assert_fails(rp_store_put_path(store, id, 2, second, synthetic_id("nobody"), NULL, &err), RP_EINPUT, err, "there is no drop request");
   done_with(store, path);
 }
 

@@ -240,7 +240,8 @@ static void variants_of_a_ranker_are_told_apart_by_their_options(void **unused) 
   rp_criterion shadow = synthetic_criterion("ortho");
   shadow.options_json = "{\"options\":{\"variant\":\"authors\"}}";
   synthetic fixture = a_store_with(TWO_ARMS, 4, &shadow, 1);
-  synthetic_put_shadow(fixture.store, synthetic_id("state repr eeDsReee 1 2"), synthetic_id("request repr eeDsReee 1"), &shadow, scores, ranks, set);
+  synthetic_put_shadow(fixture.store, synthetic_id("state repr eeDsReee 1 2"), synthetic_id("request repr eeDsReee 1"), &shadow, scores,
+                       ranks, set);
   assert_string_equal(rows(fixture.store, "SELECT DISTINCT ranker, acting, options FROM v_filters WHERE seed = 1"),
                       "ortho|1|{} ortho|0|{\"options\":{\"variant\":\"authors\"}}");
   done_with(&fixture);
@@ -284,9 +285,9 @@ static void rule_28_a_states_rows_are_repeated_for_every_trial_whose_path_contai
   synthetic_trial third = {.arm = "third", .script = "ee", .seed = 1};
   synthetic_put_trial(fixture.store, &third);
   for (int step = 0; step < 3; step++)
-    assert_ok(
-        rp_store_put_path(fixture.store, synthetic_trial_id(&third), step, synthetic_id("state repr eeDsReee 1 %d", step), none, &err),
-        err);
+    assert_ok(rp_store_put_path(fixture.store, synthetic_trial_id(&third), step, synthetic_id("state repr eeDsReee 1 %d", step), none, NULL,
+                                &err),
+              err);
   rp_plan_trial members[] = {{.trial = synthetic_trial_id(&TWO_ARMS[2]), .arm = "repr", .differs_json = "{}"},
                              {.trial = synthetic_trial_id(&third), .arm = "third", .differs_json = "{}"}};
   rp_plan_row plan = {.experiment = "y", .digest = synthetic_id("plan of y"), .trials = members, .n_trials = 2};
