@@ -1,4 +1,4 @@
-/* check_cases.c: one function per case of the conformance test. */
+/* check_cases.c: one function per case of the conformance test; those about what is dropped are in check_selection.c. */
 #include "core/ranking/check_cases.h"
 
 #include "core/base/draws.h"
@@ -15,15 +15,12 @@ static const rp_check_size SMALL = {
 static const rp_check_size LONE = {.K = {1, 1, 1, 1}, .kernel = 3, .side = 8, .n_training = 60, .n_validation = 60};
 static const rp_check_size LARGE = {.K = {32, 32, 16, 16}, .kernel = 5, .side = 32, .n_training = 250, .n_validation = 60};
 
-enum { MOST_FILTERS = 96 };
 enum { CONV = 1 }; /* where single filters are changed: conv2 */
 
 /* Sums of floats in another order differ; a criterion's own formula may cancel some of their digits. */
 static const double TOLERANCE = 1e-3;
 
-static rp_status found(rp_check_finding *finding, rp_check_result result, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static rp_status found(rp_check_finding *finding, rp_check_result result, const char *format, ...) {
+rp_status rp_check_found(rp_check_finding *finding, rp_check_result result, const char *format, ...) {
   va_list arguments;
   finding->result = result;
   va_start(arguments, format);
@@ -47,11 +44,11 @@ rp_status rp_check_subject_net(rp_check_subject *subject, const rp_check_net **o
   return net_of(subject, subject->need == RP_CHECK_BN_ONLY, out, err);
 }
 
-static rp_scoring_pass pass_of(const rp_check_subject *subject, const rp_check_net *net, const rp_state *state) {
+rp_scoring_pass rp_check_pass(const rp_check_subject *subject, const rp_check_net *net, const rp_state *state) {
   return (rp_scoring_pass){.net = net->net, .state = state, .dataset = &net->dataset, .watch = &subject->watch};
 }
 
-static rp_status check_modes(uint64_t before, rp_error *err) {
+rp_status rp_check_modes(uint64_t before, rp_error *err) {
   if (rp_floating_point_modes() == before) return RP_OK;
   return rp_fail(err, RP_EPLUGIN, "the program's floating-point modes are not what they were before");
 }
@@ -59,10 +56,10 @@ static rp_status check_modes(uint64_t before, rp_error *err) {
 rp_status rp_check_score(rp_check_subject *subject, const rp_check_net *net, const rp_state *state, float *scores, rp_error *err) {
   rp_plugin guarded = {.ranker = &subject->guarded.outer};
   rp_scoring scoring = {.plugin = &guarded, .options = subject->options, .normalise = RP_NORMALISE_NONE, .scores = scores};
-  rp_scoring_pass pass = pass_of(subject, net, state);
+  rp_scoring_pass pass = rp_check_pass(subject, net, state);
   uint64_t modes = rp_floating_point_modes();
   RP_TRY(rp_score(&pass, &scoring, 1, err));
-  return check_modes(modes, err);
+  return rp_check_modes(modes, err);
 }
 
 static int n_filters(const rp_check_net *net) {
@@ -80,7 +77,7 @@ const char *rp_check_own_words(const rp_check_subject *subject, const rp_error *
 /* ---- Finite scores --------------------------------------------------------------------------- */
 
 static rp_status score_on(rp_check_subject *subject, int with_bn, int *refused, rp_error *err) {
-  float scores[MOST_FILTERS];
+  float scores[RP_CHECK_MOST_FILTERS];
   const rp_check_net *net;
   RP_TRY(net_of(subject, with_bn, &net, err));
   subject->guarded.refused = 0;
@@ -100,13 +97,13 @@ static rp_status try_finite(rp_check_subject *subject, rp_check_finding *finding
   if (refuses_plain && refuses_bn) return *err = plain, RP_EPLUGIN;
   if (refuses_plain) {
     subject->need = RP_CHECK_BN_ONLY;
-    return found(finding, RP_CHECK_NOTE, "with batch norm; without it: %s", rp_check_own_words(subject, &plain));
+    return rp_check_found(finding, RP_CHECK_NOTE, "with batch norm; without it: %s", rp_check_own_words(subject, &plain));
   }
   if (refuses_bn) {
     subject->need = RP_CHECK_PLAIN_ONLY;
-    return found(finding, RP_CHECK_NOTE, "without batch norm; with it: %s", rp_check_own_words(subject, &bn));
+    return rp_check_found(finding, RP_CHECK_NOTE, "without batch norm; with it: %s", rp_check_own_words(subject, &bn));
   }
-  return found(finding, RP_CHECK_OK, "with and without batch norm, for each of %d filters", n_filters(&subject->nets[0]));
+  return rp_check_found(finding, RP_CHECK_OK, "with and without batch norm, for each of %d filters", n_filters(&subject->nets[0]));
 }
 
 /* ---- Determinism ----------------------------------------------------------------------------- */
@@ -127,7 +124,7 @@ static rp_status score_in_litter(rp_check_subject *subject, const rp_check_net *
 
 static rp_status try_repeat(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
   static const int LITTER[] = {0x41, 0xbe, 0};
-  float first[MOST_FILTERS], again[MOST_FILTERS];
+  float first[RP_CHECK_MOST_FILTERS], again[RP_CHECK_MOST_FILTERS];
   const rp_check_net *net;
   RP_TRY(rp_check_subject_net(subject, &net, err));
   RP_TRY(score_in_litter(subject, net, LITTER[0], first, err));
@@ -135,16 +132,17 @@ static rp_status try_repeat(rp_check_subject *subject, rp_check_finding *finding
     RP_TRY(score_in_litter(subject, net, LITTER[i], again, err));
     int f = first_difference(first, again, n_filters(net));
     if (f >= 0)
-      return found(finding, RP_CHECK_VIOLATED,
-                   "filter %d of the net scored %.9g, then %.9g, with nothing changed: is memory read that was not set, or something kept "
-                   "from event to event?",
-                   f, (double)first[f], (double)again[f]);
+      return rp_check_found(
+          finding, RP_CHECK_VIOLATED,
+          "filter %d of the net scored %.9g, then %.9g, with nothing changed: is memory read that was not set, or something kept "
+          "from event to event?",
+          f, (double)first[f], (double)again[f]);
   }
-  return found(finding, RP_CHECK_OK, "three times the same bits");
+  return rp_check_found(finding, RP_CHECK_OK, "three times the same bits");
 }
 
 static rp_status try_seed(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
-  float first[MOST_FILTERS], other[MOST_FILTERS];
+  float first[RP_CHECK_MOST_FILTERS], other[RP_CHECK_MOST_FILTERS];
   const rp_check_net *net;
   RP_CLEANUP(rp_state_free) rp_state *state = NULL;
   RP_TRY(rp_check_subject_net(subject, &net, err));
@@ -154,9 +152,10 @@ static rp_status try_seed(rp_check_subject *subject, rp_check_finding *finding, 
   RP_TRY(rp_check_score(subject, net, state, other, err));
   int differs = first_difference(first, other, n_filters(net)) >= 0, is_stochastic = subject->guarded.outer.flags & RP_STOCHASTIC;
   if (differs && !is_stochastic)
-    return found(finding, RP_CHECK_VIOLATED, "scores depend on the trial's seed, but the flag RP_STOCHASTIC is not set");
-  if (!differs && is_stochastic) return found(finding, RP_CHECK_NOTE, "RP_STOCHASTIC is set, but another seed gave the same scores");
-  return found(finding, RP_CHECK_OK, is_stochastic ? "scores depend on it, as RP_STOCHASTIC says" : "scores do not depend on it");
+    return rp_check_found(finding, RP_CHECK_VIOLATED, "scores depend on the trial's seed, but the flag RP_STOCHASTIC is not set");
+  if (!differs && is_stochastic)
+    return rp_check_found(finding, RP_CHECK_NOTE, "RP_STOCHASTIC is set, but another seed gave the same scores");
+  return rp_check_found(finding, RP_CHECK_OK, is_stochastic ? "scores depend on it, as RP_STOCHASTIC says" : "scores do not depend on it");
 }
 
 /* ---- Order ----------------------------------------------------------------------------------- */
@@ -190,14 +189,14 @@ static void shuffle(const rp_layout *layout, uint32_t *order) {
   }
 }
 
-static void close_filter(rp_state *state, int filter) {
+void rp_check_close_filter(rp_state *state, int filter) {
   state->filters[filter].dropped = state->filters[filter].closed = 1;
 }
 
 static rp_status try_order_once(rp_check_subject *subject, const rp_check_net *net, void (*reorder)(const rp_layout *, uint32_t *),
                                 double *worst, int *at, rp_error *err) {
-  uint32_t order[MOST_FILTERS];
-  float before[MOST_FILTERS], after[MOST_FILTERS];
+  uint32_t order[RP_CHECK_MOST_FILTERS];
+  float before[RP_CHECK_MOST_FILTERS], after[RP_CHECK_MOST_FILTERS];
   RP_CLEANUP(rp_state_free) rp_state *state = NULL;
   reorder(net->state->layout, order);
   RP_TRY(rp_check_permute(net, order, &state, err));
@@ -208,13 +207,13 @@ static rp_status try_order_once(rp_check_subject *subject, const rp_check_net *n
 }
 
 static rp_status try_order(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
-  if (subject->guarded.outer.flags & RP_STOCHASTIC) return found(finding, RP_CHECK_SKIPPED, "RP_STOCHASTIC");
+  if (subject->guarded.outer.flags & RP_STOCHASTIC) return rp_check_found(finding, RP_CHECK_SKIPPED, "RP_STOCHASTIC");
   const rp_check_net *whole;
   RP_CLEANUP(rp_state_free) rp_state *state = NULL;
   RP_TRY(rp_check_subject_net(subject, &whole, err));
   RP_TRY(rp_state_copy(whole->state, &state, err));
-  close_filter(state, 1);
-  close_filter(state, n_filters(whole) - 2);
+  rp_check_close_filter(state, 1);
+  rp_check_close_filter(state, n_filters(whole) - 2);
   rp_check_net thinned = *whole;
   thinned.state = state;
   double worst = 0;
@@ -225,26 +224,27 @@ static rp_status try_order(rp_check_subject *subject, rp_check_finding *finding,
     if (!(difference <= TOLERANCE)) {
       const rp_layout *layout = whole->state->layout;
       const rp_conv *conv = &layout->convs[rp_conv_of_filter(layout, at)];
-      return found(finding, RP_CHECK_VIOLATED,
-                   "with each layer's filters in another order (and readers, biases, batch norm and marks with them), the score of one in "
-                   "%s changed by %.2g of the layer's largest",
-                   conv->name, difference);
+      return rp_check_found(
+          finding, RP_CHECK_VIOLATED,
+          "with each layer's filters in another order (and readers, biases, batch norm and marks with them), the score of one in "
+          "%s changed by %.2g of the layer's largest",
+          conv->name, difference);
     }
     worst = fmax(worst, difference);
   }
-  return found(finding, RP_CHECK_OK, "reordered filters keep their scores (largest difference %.1g)", worst);
+  return rp_check_found(finding, RP_CHECK_OK, "reordered filters keep their scores (largest difference %.1g)", worst);
 }
 
 /* ---- Odd layers and filters ------------------------------------------------------------------ */
 
 static rp_status try_lone(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
   RP_CLEANUP(rp_check_net_free) rp_check_net net = {0};
-  float scores[MOST_FILTERS];
+  float scores[RP_CHECK_MOST_FILTERS];
   rp_check_size size = LONE;
   size.with_bn = subject->need == RP_CHECK_BN_ONLY;
   RP_TRY(rp_check_net_create(&size, &net, err));
   RP_TRY(rp_check_score(subject, &net, net.state, scores, err));
-  return found(finding, RP_CHECK_OK, "layers of one filter are scored");
+  return rp_check_found(finding, RP_CHECK_OK, "layers of one filter are scored");
 }
 
 /* 1 = the layer's most important, among active ones. */
@@ -257,7 +257,7 @@ static int rank_in_layer(const rp_state *state, const float *scores, int conv, i
 /* A score, its rank: of filter k in the layer where filters are changed. */
 static rp_status score_changed(rp_check_subject *subject, const rp_check_net *net, const rp_state *state, int k, float *score, int *rank,
                                rp_error *err) {
-  float scores[MOST_FILTERS];
+  float scores[RP_CHECK_MOST_FILTERS];
   RP_TRY(rp_check_score(subject, net, state, scores, err));
   *score = scores[state->layout->convs[CONV].first_filter + k];
   *rank = rank_in_layer(state, scores, CONV, k);
@@ -268,7 +268,7 @@ static rp_status try_changed(rp_check_subject *subject, void (*change)(rp_state 
   enum { FILTER = 2 };
   const rp_check_net *net;
   RP_CLEANUP(rp_state_free) rp_state *state = NULL;
-  float score, ignored[MOST_FILTERS];
+  float score, ignored[RP_CHECK_MOST_FILTERS];
   int rank;
   RP_TRY(rp_check_subject_net(subject, &net, err));
   RP_TRY(rp_state_copy(net->state, &state, err));
@@ -276,8 +276,8 @@ static rp_status try_changed(rp_check_subject *subject, void (*change)(rp_state 
   RP_TRY(score_changed(subject, net, state, FILTER, &score, &rank, err));
   for (int k = 0; k < state->layout->convs[CONV].K; k++) change(state, CONV, k);
   RP_TRY_IN(rp_check_score(subject, net, state, ignored, err), err, "a whole layer of such filters");
-  return found(finding, RP_CHECK_NOTE, "scores %.3g and ranks %d of %d in its layer (1: most important)", (double)score, rank,
-               state->layout->convs[CONV].K);
+  return rp_check_found(finding, RP_CHECK_NOTE, "scores %.3g and ranks %d of %d in its layer (1: most important)", (double)score, rank,
+                        state->layout->convs[CONV].K);
 }
 
 static rp_status try_zero(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
@@ -299,32 +299,32 @@ static rp_status try_duplicate(rp_check_subject *subject, rp_check_finding *find
   rp_check_duplicate_filter(state, CONV, ORIGINAL, COPY);
   RP_TRY(score_changed(subject, net, state, ORIGINAL, &scores[0], &ranks[0], err));
   RP_TRY(score_changed(subject, net, state, COPY, &scores[1], &ranks[1], err));
-  return found(finding, RP_CHECK_NOTE, "a filter and its exact copy score %.3g and %.3g, ranks %d and %d of %d in their layer",
-               (double)scores[0], (double)scores[1], ranks[0], ranks[1], state->layout->convs[CONV].K);
+  return rp_check_found(finding, RP_CHECK_NOTE, "a filter and its exact copy score %.3g and %.3g, ranks %d and %d of %d in their layer",
+                        (double)scores[0], (double)scores[1], ranks[0], ranks[1], state->layout->convs[CONV].K);
 }
 
 /* Rule 13: formulas know active filters only. The maps of inactive ones are 0 whatever their weights are. */
 static rp_status try_dropped(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
   const rp_check_net *net;
   RP_CLEANUP(rp_state_free) rp_state *state = NULL;
-  float before[MOST_FILTERS], after[MOST_FILTERS];
+  float before[RP_CHECK_MOST_FILTERS], after[RP_CHECK_MOST_FILTERS];
   RP_TRY(rp_check_subject_net(subject, &net, err));
   RP_TRY(rp_state_copy(net->state, &state, err));
   const rp_conv *conv = &state->layout->convs[CONV];
-  close_filter(state, 0);
-  for (int k = 1; k < conv->K; k++) close_filter(state, conv->first_filter + k);
+  rp_check_close_filter(state, 0);
+  for (int k = 1; k < conv->K; k++) rp_check_close_filter(state, conv->first_filter + k);
   RP_TRY(rp_check_score(subject, net, state, before, err));
   rp_check_scale_filter(state, 0, 0, 3);
   for (int k = 1; k < conv->K; k++) rp_check_scale_filter(state, CONV, k, (float)(k + 2));
   RP_TRY(rp_check_score(subject, net, state, after, err));
   for (int f = 0; f < n_filters(net); f++)
     if (!state->filters[f].closed && !(fabs((double)after[f] - before[f]) <= 1e-6 * fabs((double)before[f])))
-      return found(
+      return rp_check_found(
           finding, RP_CHECK_VIOLATED,
           "filter %d of the net scored %.9g, and %.9g after the weights of inactive filters had changed: only filters with a nonzero "
           "`active` count",
           f, (double)before[f], (double)after[f]);
-  return found(finding, RP_CHECK_OK, "scores do not depend on the weights of inactive filters; a layer may have one active one");
+  return rp_check_found(finding, RP_CHECK_OK, "scores do not depend on the weights of inactive filters; a layer may have one active one");
 }
 
 /* ---- Scale ----------------------------------------------------------------------------------- */
@@ -349,8 +349,8 @@ static void describe_factors(const float *before, const float *after, const uint
 static rp_status try_scale(rp_check_subject *subject, int n, rp_check_finding *finding, rp_error *err) {
   const rp_check_net *net;
   RP_CLEANUP(rp_state_free) rp_state *state = NULL;
-  float before[MOST_FILTERS], after[MOST_FILTERS];
-  uint8_t scaled[MOST_FILTERS] = {0}, others[MOST_FILTERS];
+  float before[RP_CHECK_MOST_FILTERS], after[RP_CHECK_MOST_FILTERS];
+  uint8_t scaled[RP_CHECK_MOST_FILTERS] = {0}, others[RP_CHECK_MOST_FILTERS];
   char of_scaled[64], of_others[64];
   RP_TRY(rp_check_subject_net(subject, &net, err));
   RP_TRY(rp_state_copy(net->state, &state, err));
@@ -364,7 +364,7 @@ static rp_status try_scale(rp_check_subject *subject, int n, rp_check_finding *f
   RP_TRY(rp_check_score(subject, net, state, after, err));
   describe_factors(before, after, scaled, n_filters(net), of_scaled);
   describe_factors(before, after, others, n_filters(net), of_others);
-  return found(finding, RP_CHECK_NOTE, "times 2: its score %s; of the others: %s", of_scaled, of_others);
+  return rp_check_found(finding, RP_CHECK_NOTE, "times 2: its score %s; of the others: %s", of_scaled, of_others);
 }
 
 static rp_status try_scale_filter(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
@@ -375,125 +375,27 @@ static rp_status try_scale_layer(rp_check_subject *subject, rp_check_finding *fi
   return try_scale(subject, SMALL.K[CONV], finding, err);
 }
 
-/* ---- Choosing -------------------------------------------------------------------------------- */
-
-static rp_status choose_once(rp_check_subject *subject, const rp_check_net *net, const rp_state *state, const rp_selection *how, int *count,
-                             rp_error *err) {
-  float scores[MOST_FILTERS];
-  uint8_t set[MOST_FILTERS];
-  rp_selection_record record = {0};
-  rp_plugin guarded = {.ranker = &subject->guarded.outer};
-  rp_scoring scoring = {.plugin = &guarded, .options = subject->options, .normalise = RP_NORMALISE_NONE, .scores = scores};
-  rp_scoring_pass pass = pass_of(subject, net, state);
-  uint64_t modes = rp_floating_point_modes();
-  RP_TRY(rp_score_and_choose(&pass, how, &scoring, 1, set, NULL, &record, err));
-  *count = record.count;
-  return check_modes(modes, err);
-}
-
-static rp_status try_choose(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
-  static const uint8_t SKIP_FIRST[RP_CHECK_CONVS] = {1};
-  static const struct {
-    const char *name;
-    rp_selection how;
-  } SELECTIONS[] = {
-      {"30 % of the net", {.p = {30, 0}, .keep_at_least = 1, .drop_at_most = {100, 0}}},
-      {"0 %", {.p = {0, 0}, .keep_at_least = 1, .drop_at_most = {100, 0}}},
-      {"50 % of the net, conv1 skipped", {.p = {50, 0}, .skip = SKIP_FIRST, .keep_at_least = 1, .drop_at_most = {100, 0}}},
-      {"30 % of the net, 2 kept in each layer, 40 % dropped at most", {.p = {30, 0}, .keep_at_least = 2, .drop_at_most = {40, 0}}},
-      {"40 % of each layer", {.p = {40, 0}, .scope = RP_SCOPE_LAYER, .keep_at_least = 1, .drop_at_most = {100, 0}}}};
-  if (!subject->guarded.outer.choose) return found(finding, RP_CHECK_SKIPPED, "the host drops what scores lowest");
-  const rp_check_net *net;
-  RP_CLEANUP(rp_state_free) rp_state *thinned = NULL;
-  RP_TRY(rp_check_subject_net(subject, &net, err));
-  RP_TRY(rp_state_copy(net->state, &thinned, err));
-  close_filter(thinned, 2);
-  close_filter(thinned, 9);
-  int n = (int)(sizeof SELECTIONS / sizeof SELECTIONS[0]), count;
-  for (int i = 0; i < n; i++) {
-    RP_TRY_IN(choose_once(subject, net, net->state, &SELECTIONS[i].how, &count, err), err, "%s", SELECTIONS[i].name);
-    RP_TRY_IN(choose_once(subject, net, thinned, &SELECTIONS[i].how, &count, err), err, "%s, with filters dropped before",
-              SELECTIONS[i].name);
-  }
-  return found(finding, RP_CHECK_OK, "exact counts within all limits, in %d ways", 2 * n);
-}
-
-/* ---- Ties ------------------------------------------------------------------------------------ */
-
-static int count_distinct(const float *scores, int n) {
-  int n_distinct = 0;
-  for (int f = 0; f < n; f++) {
-    int is_new = !isnan(scores[f]);
-    for (int g = 0; g < f && is_new; g++) is_new = scores[g] != scores[f];
-    n_distinct += is_new;
-  }
-  return n_distinct;
-}
-
-/* What a drop of 30 % would leave to the draw. */
-static rp_status select_once(rp_check_subject *subject, const rp_check_net *net, const rp_state *state, int *n_distinct,
-                             rp_selection_record *record, rp_error *err) {
-  static const rp_selection HOW = {.p = {30, 0}, .keep_at_least = 1, .drop_at_most = {100, 0}};
-  const rp_layout *layout = state->layout;
-  int K[RP_CHECK_CONVS];
-  const char *names[RP_CHECK_CONVS];
-  float scores[MOST_FILTERS];
-  uint8_t active[MOST_FILTERS], set[MOST_FILTERS];
-  for (int l = 0; l < layout->n_convs; l++) K[l] = layout->convs[l].K, names[l] = layout->convs[l].name;
-  const rp_filter_counts counts = {layout->n_convs, K, names};
-  RP_TRY(rp_check_score(subject, net, state, scores, err));
-  for (int f = 0; f < layout->n_filters; f++) active[f] = !isnan(scores[f]);
-  *n_distinct = count_distinct(scores, layout->n_filters);
-  return rp_select(&counts, &HOW, scores, active, state->seed, state->cycle + 1, set, NULL, record, err);
-}
-
-/* A criterion may tie, but who uses it should know. A net as it is initialised is where most do: there γ is 1. */
-static rp_status try_ties(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
-  static const char *const NETS[] = {"", " on a net as it is initialised"};
-  if (subject->guarded.outer.choose) return found(finding, RP_CHECK_SKIPPED, "it chooses its sets itself");
-  const rp_check_net *net;
-  RP_CLEANUP(rp_state_free) rp_state *initial = NULL;
-  RP_TRY(rp_check_subject_net(subject, &net, err));
-  RP_TRY(rp_state_initial(net->net, 0, net->state->seed, &initial, err));
-  const rp_state *const states[] = {net->state, initial};
-  for (int i = 0; i < 2; i++) {
-    rp_selection_record record;
-    int n_distinct;
-    rp_status status = select_once(subject, net, states[i], &n_distinct, &record, err);
-    if (status != RP_OK) return i ? rp_add_context(err, "a net as it is initialised") : status;
-    if (n_distinct == 1)
-      return found(finding, RP_CHECK_NOTE,
-                   "all %d scores are equal%s: the draw that breaks ties (SEMANTICS.md, rule 14) would decide the drop", n_filters(net),
-                   NETS[i]);
-    if (rp_selection_is_by_draw(&record))
-      return found(finding, RP_CHECK_NOTE,
-                   "%d filters have %d distinct scores%s: at p 30, %d are dropped and %d are tied at the cut, which the draw that breaks "
-                   "ties (SEMANTICS.md, rule 14) would decide",
-                   n_filters(net), n_distinct, NETS[i], record.count, record.ties_at_cut);
-  }
-  return found(finding, RP_CHECK_OK, "scores differ enough for a drop, also on a net as it is initialised");
-}
-
 /* ---- Modes and time -------------------------------------------------------------------------- */
 
 static rp_status try_modes(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
   const rp_check_net *net;
-  float scores[MOST_FILTERS];
+  float scores[RP_CHECK_MOST_FILTERS];
   RP_TRY(rp_check_subject_net(subject, &net, err));
   RP_TRY(rp_check_score(subject, net, net->state, scores, err));
-  if (!subject->guarded.changed_modes) return found(finding, RP_CHECK_OK, "rounding and denormals are left as they were");
-  return found(finding, RP_CHECK_VIOLATED,
-               "%s came back with other floating-point modes than it was called with (rounding, denormals); the host restores them, but "
-               "what the plugin computes then depends on what it called before",
-               subject->guarded.changed_modes);
+  if (!subject->guarded.changed_modes) return rp_check_found(finding, RP_CHECK_OK, "rounding and denormals are left as they were");
+  return rp_check_found(
+      finding, RP_CHECK_VIOLATED,
+      "%s came back with other floating-point modes than it was called with (rounding, denormals); the host restores them, but "
+      "what the plugin computes then depends on what it called before",
+      subject->guarded.changed_modes);
 }
 
 static const uint32_t USES_SERVICES = RP_USES_ABLATION | RP_USES_HESSIAN_PRODUCT;
 
 static rp_status try_time(rp_check_subject *subject, rp_check_finding *finding, rp_error *err) {
-  if (!subject->is_default) return found(finding, RP_CHECK_SKIPPED, "only with the defaults");
+  if (!subject->is_default) return rp_check_found(finding, RP_CHECK_SKIPPED, "only with the defaults");
   RP_CLEANUP(rp_check_net_free) rp_check_net net = {0};
-  float scores[MOST_FILTERS];
+  float scores[RP_CHECK_MOST_FILTERS];
   int uses_services = (subject->guarded.outer.flags & USES_SERVICES) != 0;
   rp_check_size size = uses_services ? SMALL : LARGE;
   size.with_bn = subject->need == RP_CHECK_BN_ONLY;
@@ -508,8 +410,8 @@ static rp_status try_time(rp_check_subject *subject, rp_check_finding *finding, 
     snprintf(times + length, sizeof times - length, "%s%s %.3g %s", *times ? ", " : "", rp_guarded_call_name(call),
              ms < 0.1 ? 1e3 * ms : ms, ms < 0.1 ? "µs" : "ms");
   }
-  return found(finding, RP_CHECK_NOTE, "%s a call, for %d filters and batches of %d images of %d×%d%s", times, n_filters(&net),
-               size.n_training < 250 ? size.n_training : 250, size.side, size.side, uses_services ? ", services included" : "");
+  return rp_check_found(finding, RP_CHECK_NOTE, "%s a call, for %d filters and batches of %d images of %d×%d%s", times, n_filters(&net),
+                        size.n_training < 250 ? size.n_training : 250, size.side, size.side, uses_services ? ", services included" : "");
 }
 
 /* ---- The table ------------------------------------------------------------------------------- */
@@ -526,8 +428,8 @@ static const rp_check_case CASES[] = {
     {"a duplicate", 0, try_duplicate},
     {"scale of a filter", 0, try_scale_filter},
     {"scale of a layer", 0, try_scale_layer},
-    {"ties", 0, try_ties},
-    {"choose", 0, try_choose},
+    {"ties", 0, rp_check_try_ties},
+    {"choose", 0, rp_check_try_choose},
     {"floating-point modes", 0, try_modes},
     {"time", 0, try_time},
 };
